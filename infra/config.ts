@@ -1,0 +1,238 @@
+/**
+ * Every setting of Longhand: one schema, read from the environment in this file alone. `npx longhand config` prints it.
+ * Durations in milliseconds, sizes in bytes, unless the name says otherwise.
+ */
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+
+const integer = (from: number, to: number) => z.coerce.number().int().min(from).max(to);
+const port = () => integer(0, 65_535);
+const text = () => z.string().trim().min(1);
+const optional = () => text().nullable().default(null);
+const hourMs = 3_600_000;
+
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
+
+const scriptedModel = z.strictObject({
+  /** For tests and benchmarks only: its text is a function of the audio's bytes and their place. */
+  engine: z.literal('scripted'),
+  languages: z.array(text()).min(1).default(['en']),
+  /** A final for each so many milliseconds of audio. */
+  segmentMs: integer(20, 600_000).default(1000),
+  /** Recognition takes this share of the audio's length (0: none). */
+  realTimeFactor: z.coerce.number().min(0).max(10).default(0),
+  /** A file that appears at this path makes the recogniser fail (tests). */
+  failFile: optional(),
+});
+
+const moonshineModel = z.strictObject({
+  engine: z.literal('moonshine'),
+  languages: z.array(text()).min(1).default(['en']),
+  /** Name of a model that Longhand can fetch (infra/assets). */
+  asset: z.enum(['moonshine-tiny-en', 'moonshine-base-en']).default('moonshine-tiny-en'),
+  /** Folder that holds the model already; nothing is fetched then. */
+  dir: optional(),
+});
+
+const modelConfig = z.discriminatedUnion('engine', [scriptedModel, moonshineModel]);
+/** One entry of LONGHAND_MODELS: a named recogniser configuration. */
+export type ModelConfig = z.infer<typeof modelConfig>;
+
+const modelsJson = z
+  .string()
+  .default('{"en":{"engine":"moonshine"}}')
+  .transform((json, context): unknown => {
+    try {
+      return JSON.parse(json);
+    } catch {
+      context.addIssue({
+        code: 'custom',
+        message: 'is not JSON: expected {"<model>": {"engine": "moonshine" | "scripted", …}}',
+      });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/), modelConfig))
+  .refine((models) => Object.keys(models).length > 0, 'names no model');
+
+/** A setting: what it is checked by, and one line on what it means. */
+const setting = <T extends z.ZodType>(schema: T, meaning: string): T => schema.describe(meaning);
+
+const settings = {
+  LONGHAND_HTTP_PORT: setting(port().default(8080), 'port of page, API and WebSocket; 0 takes a free one'),
+  LONGHAND_HOST: setting(
+    z
+      .string()
+      .refine((host) => LOOPBACK.includes(host), `must be one of ${LOOPBACK.join(', ')}: there is no identity yet`)
+      .default('127.0.0.1'),
+    'address the gateway binds to; loopback only as long as there is no identity',
+  ),
+  LONGHAND_DATA_DIR: setting(
+    text().default('./.longhand'),
+    'folder of the embedded defaults: Temporal database, objects, logs',
+  ),
+  LONGHAND_CACHE_DIR: setting(
+    text().default(join(homedir(), '.cache', 'longhand')),
+    'folder where fetched binaries and models are kept',
+  ),
+  LONGHAND_WORKERS: setting(integer(0, 1000).default(1), 'ASR worker processes a model that `npm start` runs'),
+  LONGHAND_SLOTS: setting(integer(1, 10_000).default(8), 'sessions one ASR worker process serves at a time'),
+  LONGHAND_BOOTSTRAP_KEY: setting(optional(), 'API key for the identity to come: accepted, unused now'),
+  LONGHAND_MODELS: setting(modelsJson, 'models by name, as JSON'),
+  LONGHAND_DEFAULT_MODEL: setting(text().default('en'), 'model of a request that names none'),
+  LONGHAND_MODEL: setting(optional(), 'model that an ASR worker process serves; default: the default model'),
+  LONGHAND_LOG_LEVEL: setting(
+    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    'least severe log line written',
+  ),
+
+  LONGHAND_TEMPORAL_ADDRESS: setting(
+    optional(),
+    'host:port of a Temporal server; none: `npm start` runs one of its own',
+  ),
+  LONGHAND_TEMPORAL_NAMESPACE: setting(text().default('default'), 'Temporal namespace'),
+  LONGHAND_TEMPORAL_PORT: setting(port().default(7233), 'port of the embedded Temporal server'),
+  LONGHAND_TEMPORAL_UI_PORT: setting(port().default(8233), "port of the embedded Temporal server's UI"),
+  LONGHAND_TEMPORAL_BINARY: setting(optional(), 'path of the `temporal` binary; none: PATH, cache, then fetched'),
+  LONGHAND_TEMPORAL_DEADLINE_MS: setting(
+    integer(100, 600_000).default(5000),
+    'longest wait for one answer of Temporal',
+  ),
+
+  LONGHAND_STORAGE: setting(z.enum(['folder', 's3']).default('folder'), 'where audio and transcripts are stored'),
+  LONGHAND_STORAGE_DIR: setting(optional(), 'folder of the objects; default: objects below the data folder'),
+  LONGHAND_S3_BUCKET: setting(text().default('longhand'), 'bucket of the objects'),
+  LONGHAND_S3_ENDPOINT: setting(optional(), 'address of an S3 server other than AWS'),
+  LONGHAND_S3_REGION: setting(text().default('us-east-1'), 'region of the bucket'),
+  LONGHAND_S3_ACCESS_KEY_ID: setting(optional(), "access key; none: the AWS SDK's own chain"),
+  LONGHAND_S3_SECRET_ACCESS_KEY: setting(optional(), 'secret of the access key'),
+
+  LONGHAND_GATEWAY_URL: setting(
+    optional(),
+    'ws:// address at which workers reach a gateway; default: this gateway itself',
+  ),
+  LONGHAND_INTERNAL_KEY: setting(optional(), 'key that a worker shows a gateway; `npm start` makes one'),
+
+  LONGHAND_ACK_INTERVAL_MS: setting(
+    integer(10, 10_000).default(250),
+    'audio is stored, and then acknowledged, this often',
+  ),
+  LONGHAND_MAX_FRAME_BYTES: setting(integer(1024, 64 << 20).default(1 << 20), 'largest WebSocket message'),
+  LONGHAND_SESSION_BUFFER_BYTES: setting(
+    integer(64_000, 1 << 30).default(4 << 20),
+    'audio of one session held in memory; then its client is paused',
+  ),
+  LONGHAND_RECENT_AUDIO_BYTES: setting(
+    integer(0, 1 << 30).default(320_000),
+    'stored audio kept in memory so that a takeover need not read storage',
+  ),
+  LONGHAND_CLIENT_BUFFER_BYTES: setting(
+    integer(16_000, 1 << 30).default(1 << 20),
+    'output a slow client may leave unread before it is closed',
+  ),
+  LONGHAND_SEND_AHEAD_MS: setting(
+    integer(1000, 600_000).default(30_000),
+    'audio a worker is sent ahead of what it has recognised',
+  ),
+  LONGHAND_MAX_UPLOAD_BYTES: setting(
+    integer(1, Number.MAX_SAFE_INTEGER).default(2 * 1024 ** 3),
+    'largest uploaded file',
+  ),
+  LONGHAND_MAX_FILE_MS: setting(integer(1000, 1000 * hourMs).default(12 * hourMs), 'longest audio of a file'),
+  LONGHAND_PREPARE_WAIT_MS: setting(
+    integer(0, 60_000).default(3000),
+    "how long an upload waits for the decoder's verdict before it answers 202",
+  ),
+  LONGHAND_KEEPALIVE_MS: setting(
+    integer(100, 600_000).default(15_000),
+    'a client that sends nothing, not even a pong, for twice as long is gone',
+  ),
+  LONGHAND_CLIENT_GRACE_MS: setting(
+    integer(0, 24 * hourMs).default(10_000),
+    'a client may be away so long before its slot is released',
+  ),
+  LONGHAND_WORKER_SILENCE_MS: setting(
+    integer(300, 60_000).default(1000),
+    'a worker whose recogniser says nothing for so long is replaced',
+  ),
+  LONGHAND_WORKER_STALL_MS: setting(
+    integer(500, 600_000).default(10_000),
+    'a worker that has audio and takes none in for so long is replaced',
+  ),
+
+  LONGHAND_RESUME_WINDOW_MS: setting(
+    integer(0, 24 * hourMs).default(300_000),
+    'a live session stays open without its client for so long',
+  ),
+  LONGHAND_MAX_SESSION_MS: setting(integer(1000, 1000 * hourMs).default(72 * hourMs), 'longest life of a session'),
+  LONGHAND_LEASE_TTL_MS: setting(integer(500, 60_000).default(5000), 'a lease that nobody uses is freed after'),
+  LONGHAND_HEARTBEAT_TIMEOUT_MS: setting(
+    integer(1000, hourMs).default(60_000),
+    'last resort when a worker dies unseen; shorter, and a restart of Temporal moves every stream',
+  ),
+  LONGHAND_ROTATE_EVENTS: setting(
+    integer(30, 40_000).default(1000),
+    'history events after which a workflow continues as new',
+  ),
+  LONGHAND_CHECKPOINT_SEGMENTS: setting(integer(1, 1000).default(50), 'segments after which a checkpoint is written'),
+  LONGHAND_SPAN_MS: setting(integer(1000, hourMs).default(60_000), 'length of the spans a file is cut into'),
+  LONGHAND_MAX_PARALLEL_SPANS: setting(integer(1, 1000).default(8), 'spans of one file transcribed side by side'),
+  LONGHAND_TENANT_WEIGHT: setting(z.coerce.number().min(0.001).max(1000).default(1), 'fairness weight of a tenant'),
+  LONGHAND_DRAIN_MS: setting(
+    integer(0, 24 * hourMs).default(10_000),
+    'how long a process that is told to end lets its work finish',
+  ),
+} as const;
+
+const schema = z.object(settings);
+type Raw = z.infer<typeof schema>;
+
+/** All settings, checked. */
+export interface Config extends Raw {
+  /** Absolute. */
+  readonly LONGHAND_DATA_DIR: string;
+}
+
+/** A setting of the environment is wrong; the message names each one and what is allowed. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+const SECRET = /KEY|SECRET/;
+
+/** Reads the settings; unknown `LONGHAND_*` names are an error, so that a misspelt one is not passed over. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const given = Object.entries(environment).filter(([name, value]) => name.startsWith('LONGHAND_') && value !== '');
+  const unknown = given.map(([name]) => name).filter((name) => !(name in settings));
+  if (unknown.length > 0) throw new ConfigError(`unknown setting ${unknown.join(', ')}: see \`npx longhand config\``);
+  const result = schema.safeParse(Object.fromEntries(given));
+  if (!result.success) {
+    throw new ConfigError(result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
+  }
+  const models = result.data.LONGHAND_MODELS;
+  for (const name of ['LONGHAND_DEFAULT_MODEL', 'LONGHAND_MODEL'] as const) {
+    const model = result.data[name];
+    const isDefault = name === 'LONGHAND_DEFAULT_MODEL' && environment[name] === undefined;
+    if (isDefault && model !== null && !(model in models)) result.data[name] = Object.keys(models)[0] ?? 'en';
+    else if (model !== null && !(model in models)) {
+      throw new ConfigError(`${name}: '${model}' is not in LONGHAND_MODELS (${Object.keys(models).join(', ')})`);
+    }
+  }
+  return { ...result.data, LONGHAND_DATA_DIR: resolve(result.data.LONGHAND_DATA_DIR) };
+}
+
+/** Every setting with its value, its default and its meaning; secrets are hidden. */
+export function describeConfig(config: Config): { name: string; value: string; meaning: string }[] {
+  return Object.entries(settings).map(([name, { description }]) => {
+    const value = config[name as keyof Config];
+    const shown = typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '');
+    return { name, value: SECRET.test(name) && shown !== '' ? '(set)' : shown, meaning: description ?? '' };
+  });
+}
+
+/** The environment for a child process: this one's, with some settings replaced. */
+export const childEnvironment = (replaced: Record<string, string>): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...replaced,
+});

@@ -1,0 +1,418 @@
+/**
+ * What every process agrees on: words of a session, ids, task queues, and the names and payloads of updates, signals
+ * and queries. Plain JSON only: all of it crosses a process or lives in a workflow's history.
+ */
+
+/** A session's name. `id` is chosen by the client or generated; both parts match {@link NAME_PATTERN}. */
+export interface SessionRef {
+  readonly tenant: string;
+  readonly id: string;
+}
+
+/** Names that may stand in workflow ids, task queues and object keys: no slash, no leading dot, at most 128 characters. */
+export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/** Task queue of the orchestrator: all workflows and the control activities. */
+export const CONTROL_QUEUE = 'orchestrator';
+
+/** Task queue that every worker of a model polls while it has a free slot: waiting there is waiting for a worker. */
+export const poolQueue = (model: string): string => `pool.${model}`;
+
+/** A worker's own task queue: streams of leases it has granted, and its presence. */
+export const workerQueue = (workerId: string): string => `worker.${workerId}`;
+
+export const sessionWorkflowId = (ref: SessionRef): string => `session/${ref.tenant}/${ref.id}`;
+
+/** A span of a file is a session of its own, below the file's. */
+export const spanWorkflowId = (ref: SessionRef, span: number): string => `${sessionWorkflowId(ref)}/span/${span}`;
+
+export const workerWorkflowId = (workerId: string): string => `worker/${workerId}`;
+
+/** Object keys of a session. `offset` and `index` are padded so that a listing is in order. */
+export const objectKeys = {
+  /** Everything a session owns lies below this prefix. */
+  session: (ref: SessionRef): string => `sessions/${ref.tenant}/${ref.id}/`,
+  upload: (ref: SessionRef): string => `${objectKeys.session(ref)}upload`,
+  audio: (ref: SessionRef): string => `${objectKeys.session(ref)}audio/`,
+  checkpoint: (ref: SessionRef, span: number | null, firstIndex: number): string =>
+    `${objectKeys.transcripts(ref, span)}checkpoint/${String(firstIndex).padStart(10, '0')}.json`,
+  /** Prefix of a live session's or file's own transcript, or of one span's. */
+  transcripts: (ref: SessionRef, span: number | null): string =>
+    span === null ? objectKeys.session(ref) : `${objectKeys.session(ref)}spans/${String(span).padStart(6, '0')}/`,
+  transcript: (ref: SessionRef, span: number | null, format: TranscriptFormat): string =>
+    `${objectKeys.transcripts(ref, span)}transcript.${format}`,
+};
+
+export const TRANSCRIPT_FORMATS = ['txt', 'json', 'srt', 'vtt'] as const;
+export type TranscriptFormat = (typeof TRANSCRIPT_FORMATS)[number];
+
+/** The audio log holds 16 kHz mono signed 16-bit little-endian samples: 32 bytes a millisecond. */
+export const LOG_SAMPLE_RATE = 16_000;
+export const LOG_BYTES_PER_MS = 32;
+
+/** One word; times in milliseconds from the start of the session's audio. */
+export interface Word {
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** 0 to 1; absent where the model gives none. */
+  readonly confidence?: number;
+}
+
+/** A final piece of transcript; immutable once committed. */
+export interface Segment {
+  /** Counts from 0 without gaps within a session. */
+  readonly index: number;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly text: string;
+  readonly words: readonly Word[];
+  /** Whether word times come from the model or are spread over the voiced stretch. */
+  readonly timing: 'model' | 'estimated';
+  /** Counts from 0. */
+  readonly channel: number;
+  /** The stretch of the audio log this segment accounts for, in bytes: [startByte, endByte). */
+  readonly startByte: number;
+  readonly endByte: number;
+}
+
+/** One session's hold on one worker slot. A new lease has a higher epoch than every earlier one. */
+export interface Lease {
+  readonly leaseId: string;
+  readonly epoch: number;
+  readonly workerId: string;
+  readonly taskQueue: string;
+}
+
+/** Which gateway process serves a session: `instance` changes when the process is started anew at the same address. */
+export interface GatewayAddress {
+  /** Base address the worker dials, e.g. `ws://10.0.0.3:8080`. */
+  readonly url: string;
+  readonly instance: string;
+}
+
+/** How the client encodes its audio; all bytes in the native protocol are counted in this encoding. */
+export interface AudioFormat {
+  readonly encoding: 's16le' | 'mulaw' | 'alaw';
+  /** Samples a second of one channel. */
+  readonly sampleRate: number;
+  readonly channels: number;
+}
+
+export const PRIORITIES = ['high', 'normal', 'low'] as const;
+export type PriorityClass = (typeof PRIORITIES)[number];
+
+/** Bounds of a session; each is a setting with a default (infra/config.ts). */
+export interface SessionBounds {
+  /** How long a live session stays open without its client. */
+  readonly resumeWindowMs: number;
+  /** Longest life of a session. */
+  readonly maxSessionMs: number;
+  /** How long a lease lives that nobody uses. */
+  readonly leaseTtlMs: number;
+  /** Last resort when a worker dies without anyone noticing. */
+  readonly heartbeatTimeoutMs: number;
+  /** Continue as new once the history holds so many events. */
+  readonly rotateAfterEvents: number;
+  /** Write a checkpoint once so many segments are in the tail. */
+  readonly checkpointEverySegments: number;
+  /** Spans of one file that may be transcribed side by side. */
+  readonly maxParallelSpans: number;
+}
+
+/** What every kind of session is started with. */
+export interface SessionSpec {
+  readonly ref: SessionRef;
+  readonly model: string;
+  readonly language: string;
+  readonly priority: PriorityClass;
+  /** Fairness weight of the tenant. */
+  readonly weight: number;
+  readonly bounds: SessionBounds;
+}
+
+export interface LiveInput extends SessionSpec {
+  readonly kind: 'live';
+  readonly audio: AudioFormat;
+}
+
+/** One stretch of a file's audio log, transcribed on its own. `toByte` is exclusive. */
+export interface SpanInput extends SessionSpec {
+  readonly kind: 'span';
+  readonly span: number;
+  readonly fromByte: number;
+  readonly toByte: number;
+}
+
+export interface FileInput extends SessionSpec {
+  readonly kind: 'file';
+  /** As the client named it; shown, never used as a path. */
+  readonly fileName: string;
+  readonly uploadBytes: number;
+}
+
+export type StreamInput = LiveInput | SpanInput;
+
+/** How a session ended. `reason` names a row of the failure table when `state` is `failed`. */
+export interface SessionResult {
+  readonly state: 'completed' | 'cancelled' | 'failed';
+  readonly reason: string | null;
+  /** Safe to show to the client. */
+  readonly detail: string | null;
+  readonly segments: number;
+  /** Length of the audio that was transcribed. */
+  readonly audioMs: number;
+}
+
+/** Names under which gateway, workers and workflows meet. */
+export const UPDATE = { attach: 'attach', commit: 'commitSegments', probed: 'probed' } as const;
+export const SIGNAL = {
+  detach: 'detach',
+  finishAudio: 'finishAudio',
+  workerLost: 'workerLost',
+  cancel: 'cancel',
+} as const;
+export const QUERY = { view: 'view', segments: 'segments' } as const;
+export const WORKFLOW = { session: 'session', span: 'span', file: 'file', worker: 'worker' } as const;
+
+/** Update `attach`: a client has come (again) through a gateway. The newest attach wins. */
+export interface Attach {
+  readonly gateway: GatewayAddress;
+  /** Names one client connection. */
+  readonly connection: string;
+  readonly audio: AudioFormat;
+}
+
+export interface AttachAnswer {
+  /** Counts attaches; a gateway that holds an older one has been superseded. */
+  readonly generation: number;
+  readonly nextIndex: number;
+  /** Bytes of the audio log that committed segments account for. */
+  readonly throughByte: number;
+  /** The audio format the session was started with; another one is refused. */
+  readonly audio: AudioFormat;
+  /** Set once the client has said `end`: no more audio is taken. */
+  readonly audioEndByte: number | null;
+}
+
+/** Signal `detach`: the client's connection is gone. Ignored unless it is the present one. */
+export interface Detach {
+  readonly connection: string;
+}
+
+/** Signal `finishAudio`: the client said `end`, and all its audio is stored and sealed at `endByte`. */
+export interface FinishAudio {
+  readonly endByte: number;
+}
+
+/** Signal `workerLost`: the gateway saw the worker of this epoch go or hang. */
+export interface WorkerLost {
+  readonly epoch: number;
+  readonly why: string;
+}
+
+/**
+ * Update `commitSegments`. `throughByte` is the offset in the audio log from which another recogniser may start without
+ * losing or repeating a word; with no segments it records silence. Refused with {@link REFUSAL}.
+ */
+export interface Commit {
+  readonly epoch: number;
+  readonly segments: readonly Segment[];
+  readonly throughByte: number;
+}
+
+export interface CommitAnswer {
+  readonly nextIndex: number;
+  /** The stream activity is to end with `rotate`: the workflow continues as new and takes the lease along. */
+  readonly rotate: boolean;
+}
+
+/** Types of the ApplicationFailure by which a commit or an attach is refused. */
+export const REFUSAL = {
+  /** The commit comes from a lease that is no longer the session's. */
+  staleEpoch: 'StaleEpoch',
+  /** The first segment leaves a gap. */
+  indexGap: 'IndexGap',
+  /** Another audio format than the session was started with. */
+  formatChanged: 'FormatChanged',
+  /** The session is over. */
+  sessionEnded: 'SessionEnded',
+} as const;
+
+/** Query `segments`: the tail from `from` on; what lies before `tailFrom` is in checkpoints. */
+export interface SegmentsAnswer {
+  readonly tailFrom: number;
+  readonly segments: readonly Segment[];
+}
+
+export type SessionState =
+  'preparing' | 'queued' | 'streaming' | 'idle' | 'closing' | 'completed' | 'cancelled' | 'failed';
+
+/** Query `view`: what an operator and the REST API see of a session. */
+export interface SessionView {
+  readonly state: SessionState;
+  readonly kind: 'live' | 'file' | 'span';
+  readonly model: string;
+  readonly language: string;
+  readonly priority: PriorityClass;
+  readonly lease: Lease | null;
+  readonly epoch: number;
+  readonly nextIndex: number;
+  readonly throughByte: number;
+  readonly audioEndByte: number | null;
+  readonly attached: boolean;
+  readonly generation: number;
+  readonly reason: string | null;
+  readonly detail: string | null;
+  /** Files: finished and all spans. */
+  readonly spans: { readonly done: number; readonly total: number } | null;
+}
+
+/** Search attributes, registered with the Temporal server. */
+export const SEARCH_ATTRIBUTES = {
+  LonghandTenant: 'Keyword',
+  LonghandState: 'Keyword',
+  LonghandModel: 'Keyword',
+  LonghandKind: 'Keyword',
+  LonghandWorker: 'Keyword',
+  LonghandPriority: 'Int',
+  LonghandQueuedAt: 'Datetime',
+} as const;
+
+// ---- activities -------------------------------------------------------------------------------------------------
+
+export interface AllocateArgs {
+  readonly workflowId: string;
+  readonly epoch: number;
+  readonly model: string;
+  /** How long the lease lives unused. */
+  readonly leaseTtlMs: number;
+}
+
+export interface StreamArgs {
+  readonly workflowId: string;
+  readonly ref: SessionRef;
+  readonly lease: Lease;
+  readonly kind: 'live' | 'span';
+  readonly language: string;
+  /** Where to dial for audio; null means any gateway (the worker's own setting). */
+  readonly gateway: GatewayAddress | null;
+  /** First byte of the audio log that no committed segment accounts for. */
+  readonly fromByte: number;
+  /** End of a span, exclusive; null for live audio. */
+  readonly toByte: number | null;
+  readonly nextIndex: number;
+}
+
+/**
+ * How `streamChunks` ended.
+ * - `end`: every byte up to the end is recognised and committed; the lease is released.
+ * - `rotate`: the workflow may continue as new; the lease goes on.
+ * - `paused`: the client is away; all that came is recognised and committed; the lease is released.
+ * - `gatewayLost`: no gateway answered for the grace time; as `paused`.
+ * - `superseded`: a newer `streamChunks` has taken over the same lease; the lease goes on.
+ * - `leaseExpired`: the worker does not know the lease (any more).
+ * - `fenced`: a newer epoch exists.
+ * - `engineFailed`: the recogniser failed; the lease is released.
+ */
+export interface StreamOutcome {
+  readonly why: 'end' | 'rotate' | 'paused' | 'gatewayLost' | 'superseded' | 'leaseExpired' | 'fenced' | 'engineFailed';
+  readonly detail: string | null;
+}
+
+export interface CheckpointArgs {
+  readonly ref: SessionRef;
+  readonly span: number | null;
+  readonly segments: readonly Segment[];
+}
+
+export interface WriteTranscriptArgs {
+  readonly ref: SessionRef;
+  readonly span: number | null;
+  /** Segments not yet in a checkpoint. */
+  readonly tail: readonly Segment[];
+  readonly segmentCount: number;
+  readonly meta: TranscriptMeta;
+}
+
+export interface TranscriptMeta {
+  readonly id: string;
+  readonly tenant: string;
+  readonly model: string;
+  readonly language: string;
+  readonly state: 'completed' | 'cancelled' | 'failed';
+  readonly audioMs: number;
+}
+
+/** The object `transcript.json`. */
+export interface TranscriptDocument extends TranscriptMeta {
+  readonly text: string;
+  readonly segments: readonly Segment[];
+}
+
+export interface ProbeArgs {
+  readonly ref: SessionRef;
+  readonly fileName: string;
+}
+
+/** What a decoder said of an upload. A refusal's `reason` is `unsupported_audio`, `empty_audio` or `too_long`. */
+export type ProbeAnswer =
+  { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly detail: string };
+
+export interface DecodeArgs {
+  readonly ref: SessionRef;
+  readonly fileName: string;
+}
+
+export interface Span {
+  readonly fromByte: number;
+  readonly toByte: number;
+}
+
+export type DecodeAnswer =
+  | { readonly ok: true; readonly totalBytes: number; readonly spans: readonly Span[] }
+  | { readonly ok: false; readonly reason: string; readonly detail: string };
+
+export interface MergeArgs {
+  readonly ref: SessionRef;
+  readonly spans: number;
+  readonly meta: TranscriptMeta;
+}
+
+/** What a worker says of itself with each heartbeat of `attendWorker`. */
+export interface WorkerReport {
+  readonly slots: number;
+  /** Workflow ids of the sessions that hold a lease here. */
+  readonly sessions: readonly string[];
+}
+
+export interface WorkerFacts {
+  readonly workerId: string;
+  readonly model: string;
+  readonly pid: number;
+  readonly host: string;
+  readonly slots: number;
+  readonly startedAt: string;
+}
+
+/** Control activities, on {@link CONTROL_QUEUE}. */
+export interface ControlActivities {
+  checkpointTranscript(args: CheckpointArgs): Promise<void>;
+  writeTranscript(args: WriteTranscriptArgs): Promise<void>;
+  probeAudio(args: ProbeArgs): Promise<ProbeAnswer>;
+  decodeAudio(args: DecodeArgs): Promise<DecodeAnswer>;
+  /** Joins the spans' transcripts in order; answers the number of segments. */
+  mergeSpans(args: MergeArgs): Promise<number>;
+}
+
+/** On {@link poolQueue}: answered by the worker that has a free slot. */
+export interface PoolActivities {
+  allocateWorker(args: AllocateArgs): Promise<Lease>;
+}
+
+/** On {@link workerQueue}. */
+export interface WorkerActivities {
+  streamChunks(args: StreamArgs): Promise<StreamOutcome>;
+  /** Runs as long as the worker lives, heartbeating a {@link WorkerReport}. Returns when the worker shuts down. */
+  attendWorker(): Promise<void>;
+}
