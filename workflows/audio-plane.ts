@@ -21,6 +21,8 @@ export interface AudioDial {
   readonly toByte: number | null;
   /** Segments that are committed so far: the gateway gives its client what it has missed. */
   readonly nextIndex: number;
+  /** No more audio is taken: the log is sealed where it ends, and `end` follows. */
+  readonly drain: boolean;
 }
 
 /** Gateway → worker. */

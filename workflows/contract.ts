@@ -28,14 +28,18 @@ export const spanWorkflowId = (ref: SessionRef, span: number): string => `${sess
 
 export const workerWorkflowId = (workerId: string): string => `worker/${workerId}`;
 
+const padded = (index: number): string => String(index).padStart(10, '0');
+
 /** Object keys of a session. `offset` and `index` are padded so that a listing is in order. */
 export const objectKeys = {
   /** Everything a session owns lies below this prefix. */
   session: (ref: SessionRef): string => `sessions/${ref.tenant}/${ref.id}/`,
   upload: (ref: SessionRef): string => `${objectKeys.session(ref)}upload`,
   audio: (ref: SessionRef): string => `${objectKeys.session(ref)}audio/`,
-  checkpoint: (ref: SessionRef, span: number | null, firstIndex: number): string =>
-    `${objectKeys.transcripts(ref, span)}checkpoint/${String(firstIndex).padStart(10, '0')}.json`,
+  /** Segments [first, end): the same index always holds the same segment, so overlapping checkpoints agree. */
+  checkpoint: (ref: SessionRef, span: number | null, first: number, end: number): string =>
+    `${objectKeys.checkpoints(ref, span)}${padded(first)}-${padded(end)}.json`,
+  checkpoints: (ref: SessionRef, span: number | null): string => `${objectKeys.transcripts(ref, span)}checkpoint/`,
   /** Prefix of a live session's or file's own transcript, or of one span's. */
   transcripts: (ref: SessionRef, span: number | null): string =>
     span === null ? objectKeys.session(ref) : `${objectKeys.session(ref)}spans/${String(span).padStart(6, '0')}/`,
@@ -302,6 +306,8 @@ export interface StreamArgs {
   /** End of a span, exclusive; null for live audio. */
   readonly toByte: number | null;
   readonly nextIndex: number;
+  /** No more audio is taken: the gateway seals the log where it ends. */
+  readonly drain: boolean;
 }
 
 /**

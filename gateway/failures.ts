@@ -1,0 +1,80 @@
+/**
+ * Every way in which a request or a connection can fail: one row each. The same table answers HTTP (problem+json, RFC
+ * 9457), closes WebSockets, and is printed in docs/protocol.md (kept equal by a test).
+ */
+
+interface Row {
+  /** The same request may succeed later. */
+  readonly retryable: boolean;
+  readonly httpStatus: number;
+  /** WebSocket close code: RFC 6455 and the IANA registry, or 4400-4499 of our own. */
+  readonly closeCode: number;
+  readonly title: string;
+}
+
+const row = (retryable: boolean, httpStatus: number, closeCode: number, title: string): Row => ({
+  retryable,
+  httpStatus,
+  closeCode,
+  title,
+});
+
+export const FAILURES = {
+  unknown_parameter: row(false, 400, 4400, 'a parameter that does not exist'),
+  invalid_parameter: row(false, 400, 4400, 'a parameter with a value that is not allowed'),
+  unknown_model: row(false, 400, 4400, 'a model that is not served here'),
+  unknown_language: row(false, 400, 4400, 'a language that the model does not know'),
+  invalid_message: row(false, 400, 1003, 'a text message that is not one of the protocol'),
+  empty_audio: row(false, 400, 4400, 'a file without audio'),
+  invalid_upload: row(false, 400, 4400, 'a request body that is not one audio file'),
+  incomplete_upload: row(true, 400, 4400, 'a request body that ended early'),
+  not_found: row(false, 404, 4404, 'no such session or page'),
+  method_not_allowed: row(false, 405, 4405, 'a method that this address does not know'),
+  idle_timeout: row(true, 408, 4408, 'a client that sent nothing, not even a pong'),
+  superseded: row(false, 409, 4409, 'a newer connection has taken the session over'),
+  format_changed: row(false, 409, 4415, 'another audio format than the session was started with'),
+  session_exists: row(false, 409, 4416, 'a session with this id exists already'),
+  not_finished: row(true, 409, 4417, 'the transcript is not written yet'),
+  frame_too_large: row(false, 413, 1009, 'a message larger than the limit'),
+  upload_too_large: row(false, 413, 1009, 'a file larger than the limit'),
+  too_long: row(false, 413, 1009, 'audio longer than the limit'),
+  unsupported_audio: row(false, 415, 1003, 'data that cannot be decoded as audio'),
+  slow_reader: row(true, 429, 4429, 'a client that does not read what it is sent'),
+  internal: row(true, 500, 1011, 'a fault of the service'),
+  engine_failed: row(false, 500, 1011, 'the recogniser failed again and again'),
+  shutting_down: row(true, 503, 1012, 'this gateway is ending: connect again'),
+  temporal_unavailable: row(true, 503, 1013, 'Temporal does not answer'),
+  storage_unavailable: row(true, 503, 1013, 'the storage does not answer'),
+} as const satisfies Record<string, Row>;
+
+export type FailureType = keyof typeof FAILURES;
+
+/** A failure that may be shown to the client: the detail says what was wrong and what is allowed. */
+export class Failure extends Error {
+  override name = 'Failure';
+  readonly type: FailureType;
+
+  constructor(type: FailureType, detail: string) {
+    super(detail);
+    this.type = type;
+  }
+
+  get row(): Row {
+    return FAILURES[this.type];
+  }
+}
+
+export const isFailureType = (type: string | null): type is FailureType => type !== null && type in FAILURES;
+
+/** What may be said of any error: a failure as it is, anything else as `internal` without its message. */
+export const asFailure = (error: unknown): Failure =>
+  error instanceof Failure ? error : new Failure('internal', 'the service failed; the fault is in its log');
+
+/** The table of docs/protocol.md. */
+export function failureTable(): string {
+  const rows = Object.entries(FAILURES).map(
+    ([type, { retryable, httpStatus, closeCode, title }]) =>
+      `| \`${type}\` | ${retryable ? 'yes' : 'no'} | ${httpStatus} | ${closeCode} | ${title} |`,
+  );
+  return ['| code | retryable | HTTP | close | what |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+}

@@ -1,0 +1,59 @@
+/** Search attributes: what lists and filters of sessions and workers read from Temporal's visibility. */
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { SearchAttributePair, SearchAttributeUpdatePair } from '@temporalio/common';
+import { priorityKey } from './session/project.ts';
+import type { SessionSpec } from './contract.ts';
+import type { Phase } from './session/state.ts';
+
+const KEY = {
+  tenant: defineSearchAttributeKey('LonghandTenant', 'KEYWORD'),
+  state: defineSearchAttributeKey('LonghandState', 'KEYWORD'),
+  model: defineSearchAttributeKey('LonghandModel', 'KEYWORD'),
+  kind: defineSearchAttributeKey('LonghandKind', 'KEYWORD'),
+  worker: defineSearchAttributeKey('LonghandWorker', 'KEYWORD'),
+  priority: defineSearchAttributeKey('LonghandPriority', 'INT'),
+  queuedAt: defineSearchAttributeKey('LonghandQueuedAt', 'DATETIME'),
+};
+
+/** What a session is started with. */
+export function specAttributes(spec: SessionSpec, kind: 'live' | 'span' | 'file'): SearchAttributePair[] {
+  return [
+    { key: KEY.tenant, value: spec.ref.tenant },
+    { key: KEY.model, value: spec.model },
+    { key: KEY.kind, value: kind },
+    { key: KEY.state, value: kind === 'file' ? 'preparing' : 'queued' },
+    { key: KEY.priority, value: priorityKey(kind, spec.priority, false) },
+    { key: KEY.queuedAt, value: new Date() },
+  ];
+}
+
+export const workerAttributes = (model: string): SearchAttributePair[] => [{ key: KEY.model, value: model }];
+
+export const fileAttributes = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
+
+/** What changes with a session's phase. */
+export function streamAttributes(phase: Phase): SearchAttributeUpdatePair[] {
+  switch (phase.name) {
+    case 'queued':
+      return [
+        { key: KEY.state, value: 'queued' },
+        { key: KEY.queuedAt, value: new Date(phase.sinceMs) },
+        { key: KEY.worker, value: null },
+      ];
+    case 'streaming':
+      return [
+        { key: KEY.state, value: 'streaming' },
+        { key: KEY.worker, value: phase.lease.workerId },
+      ];
+    case 'ended':
+      return [{ key: KEY.state, value: phase.ending.state }];
+    case 'idle':
+    case 'closing':
+      return [
+        { key: KEY.state, value: phase.name },
+        { key: KEY.worker, value: null },
+      ];
+    default:
+      return phase satisfies never;
+  }
+}

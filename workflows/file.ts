@@ -1,0 +1,176 @@
+/**
+ * A file: probed, decoded into the audio log, cut at silences into spans, which are sessions of their own side by side,
+ * and joined in order.
+ */
+import {
+  ActivityFailure,
+  CancellationScope,
+  ParentClosePolicy,
+  allHandlersFinished,
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  executeChild,
+  isCancellation,
+  proxyActivities,
+  setHandler,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import { fileAttributes, specAttributes } from './attributes.ts';
+import { LOG_BYTES_PER_MS, QUERY, SIGNAL, UPDATE, spanWorkflowId } from './contract.ts';
+import type {
+  ControlActivities,
+  FileInput,
+  ProbeAnswer,
+  SessionResult,
+  SessionView,
+  Span,
+  SpanInput,
+} from './contract.ts';
+import { priorityKey } from './session/project.ts';
+import type { Ending } from './session/state.ts';
+import { span as spanWorkflow } from './session/session.ts';
+
+const probedUpdate = defineUpdate<ProbeAnswer>(UPDATE.probed);
+const cancelSignal = defineSignal(SIGNAL.cancel);
+const viewQuery = defineQuery<SessionView>(QUERY.view);
+
+const COMPLETED: Ending = { state: 'completed', reason: null, detail: null };
+const CANCELLED: Ending = { state: 'cancelled', reason: null, detail: null };
+
+type Progress = Pick<
+  SessionView,
+  'state' | 'spans' | 'throughByte' | 'audioEndByte' | 'nextIndex' | 'reason' | 'detail'
+>;
+
+const preparation = proxyActivities<Pick<ControlActivities, 'probeAudio' | 'decodeAudio'>>({
+  startToCloseTimeout: '6h',
+  heartbeatTimeout: '30s',
+  retry: { initialInterval: '1s', maximumInterval: '30s' },
+});
+const writing = proxyActivities<Pick<ControlActivities, 'mergeSpans'>>({
+  startToCloseTimeout: '10m',
+  retry: { initialInterval: '500ms', maximumInterval: '30s' },
+});
+
+class FileRun {
+  readonly input: FileInput;
+  probe: ProbeAnswer | null = null;
+  progress: Progress = {
+    state: 'preparing',
+    spans: null,
+    throughByte: 0,
+    audioEndByte: null,
+    nextIndex: 0,
+    reason: null,
+    detail: null,
+  };
+
+  constructor(input: FileInput) {
+    this.input = input;
+  }
+
+  enter(progress: Partial<Progress>): void {
+    this.progress = { ...this.progress, ...progress };
+    if (progress.state !== undefined) upsertSearchAttributes(fileAttributes(progress.state));
+  }
+
+  view(): SessionView {
+    const { model, language, priority } = this.input;
+    const none = { lease: null, epoch: 0, attached: false, generation: 0 };
+    return { kind: 'file', model, language, priority, ...none, ...this.progress };
+  }
+}
+
+/** Transcribes the spans, at most `maxParallelSpans` at a time; answers how it ended. */
+async function transcribe(run: FileRun, spans: readonly Span[]): Promise<Ending> {
+  let next = 0;
+  let done = 0;
+  const failures: Ending[] = [];
+  const lane = async (): Promise<void> => {
+    while (next < spans.length && failures.length === 0) {
+      const index = next++;
+      const result = await transcribeSpan(run.input, spans, index);
+      if (result.state !== 'completed') failures.push(result);
+      done += 1;
+      const { throughByte, nextIndex } = run.progress;
+      run.enter({
+        spans: { done, total: spans.length },
+        throughByte: throughByte + spanBytes(spans[index]),
+        nextIndex: nextIndex + result.segments,
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(run.input.bounds.maxParallelSpans, spans.length) }, lane));
+  return failures[0] ?? COMPLETED;
+}
+
+const spanBytes = (span: Span | undefined): number => (span === undefined ? 0 : span.toByte - span.fromByte);
+
+function transcribeSpan(input: FileInput, spans: readonly Span[], index: number): Promise<SessionResult> {
+  const { ref, model, language, priority, weight, bounds } = input;
+  const at = spans[index];
+  if (at === undefined) throw new Error(`no span ${index}`);
+  const args: SpanInput = { kind: 'span', span: index, ref, model, language, priority, weight, bounds, ...at };
+  return executeChild(spanWorkflow, {
+    workflowId: spanWorkflowId(ref, index),
+    args: [args],
+    parentClosePolicy: ParentClosePolicy.TERMINATE,
+    typedSearchAttributes: specAttributes(args, 'span'),
+    priority: { priorityKey: priorityKey('span', priority, false), fairnessKey: ref.tenant, fairnessWeight: weight },
+    workflowTaskTimeout: '2s',
+  });
+}
+
+/** Probe, decode, transcribe, join. */
+async function process(run: FileRun): Promise<Ending & { totalBytes: number }> {
+  const { ref, fileName } = run.input;
+  run.probe = await preparation.probeAudio({ ref, fileName });
+  if (!run.probe.ok) return { state: 'failed', reason: run.probe.reason, detail: run.probe.detail, totalBytes: 0 };
+  const decoded = await preparation.decodeAudio({ ref, fileName });
+  if (!decoded.ok) return { state: 'failed', reason: decoded.reason, detail: decoded.detail, totalBytes: 0 };
+  const { spans, totalBytes } = decoded;
+  run.enter({ state: 'streaming', audioEndByte: totalBytes, spans: { done: 0, total: spans.length } });
+  const ending = await transcribe(run, spans);
+  if (ending.state === 'completed') {
+    run.enter({ state: 'closing' });
+    const { id, tenant } = ref;
+    const { model, language } = run.input;
+    const audioMs = totalBytes / LOG_BYTES_PER_MS;
+    const meta = { id, tenant, model, language, state: ending.state, audioMs };
+    run.enter({ nextIndex: await writing.mergeSpans({ ref, spans: spans.length, meta }) });
+  }
+  return { ...ending, totalBytes };
+}
+
+function listen(run: FileRun, scope: CancellationScope): void {
+  setHandler(viewQuery, () => run.view());
+  setHandler(cancelSignal, () => scope.cancel());
+  setHandler(probedUpdate, async (): Promise<ProbeAnswer> => {
+    await condition(() => run.probe !== null || run.progress.reason !== null || run.progress.state === 'cancelled');
+    return (
+      run.probe ?? { ok: false, reason: run.progress.reason ?? 'cancelled', detail: run.progress.detail ?? 'cancelled' }
+    );
+  });
+}
+
+/** A preparation that cannot succeed ends the session; its cause is in the activity's failure. */
+function endingOf(error: unknown): Ending {
+  if (isCancellation(error)) return CANCELLED;
+  if (error instanceof ActivityFailure)
+    return { state: 'failed', reason: 'internal', detail: 'a step of the work failed' };
+  throw error;
+}
+
+export async function file(input: FileInput): Promise<SessionResult> {
+  const run = new FileRun(input);
+  const scope = new CancellationScope();
+  listen(run, scope);
+  const { totalBytes, ...ending } = await scope
+    .run(() => process(run))
+    .catch((error: unknown) => ({ ...endingOf(error), totalBytes: 0 }));
+  run.enter(ending);
+  await condition(allHandlersFinished);
+  return { ...ending, segments: run.progress.nextIndex, audioMs: Math.round(totalBytes / LOG_BYTES_PER_MS) };
+}

@@ -1,0 +1,4 @@
+/** What the orchestrator runs. */
+export { file } from './file.ts';
+export { session, span } from './session/session.ts';
+export { worker } from './worker.ts';

@@ -1,0 +1,298 @@
+/**
+ * The wiring of a stream of speech: messages and activity results become commands, `decide` says what follows, `evolve`
+ * makes it true. Lease, stream, commit, rotate: see docs/architecture.md.
+ */
+import {
+  ActivityCancellationType,
+  ApplicationFailure,
+  CancellationScope,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  proxyActivities,
+  setHandler,
+  sleep,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ActivityOptions } from '@temporalio/workflow';
+import { QUERY, SIGNAL, UPDATE, poolQueue } from '../contract.ts';
+import type {
+  Attach,
+  AttachAnswer,
+  AudioFormat,
+  Commit,
+  CommitAnswer,
+  ControlActivities,
+  Detach,
+  FinishAudio,
+  LiveInput,
+  PoolActivities,
+  SegmentsAnswer,
+  SessionResult,
+  SessionView,
+  SpanInput,
+  StreamInput,
+  StreamOutcome,
+  WorkerActivities,
+  WorkerLost,
+} from '../contract.ts';
+import { streamAttributes } from '../attributes.ts';
+import { decide, refuseAttach, refuseCommit } from './decide.ts';
+import type { Command, Refusal } from './decide.ts';
+import { priorityKey, resultOf, streamArgsOf, transcriptArgsOf, viewOf } from './project.ts';
+import { evolve, initialState } from './state.ts';
+import type { Phase, StreamState } from './state.ts';
+
+const attachUpdate = defineUpdate<AttachAnswer, [Attach]>(UPDATE.attach);
+const commitUpdate = defineUpdate<CommitAnswer, [Commit]>(UPDATE.commit);
+const detachSignal = defineSignal<[Detach]>(SIGNAL.detach);
+const finishSignal = defineSignal<[FinishAudio]>(SIGNAL.finishAudio);
+const workerLostSignal = defineSignal<[WorkerLost]>(SIGNAL.workerLost);
+const cancelSignal = defineSignal(SIGNAL.cancel);
+const viewQuery = defineQuery<SessionView>(QUERY.view);
+const segmentsQuery = defineQuery<SegmentsAnswer, [number]>(QUERY.segments);
+
+const refuse = ({ type, message }: Refusal): never => {
+  throw ApplicationFailure.nonRetryable(message, type);
+};
+
+/** One run of the workflow: its state, and how commands change it. */
+class StreamRun {
+  state: StreamState;
+  readonly input: StreamInput;
+  #checkpointing = false;
+
+  constructor(input: StreamInput, carried: StreamState | undefined) {
+    this.input = input;
+    this.state = carried ?? initialState(input, Date.now());
+  }
+
+  handle(command: Command): void {
+    const before = this.state;
+    for (const event of decide(command, before, Date.now())) this.state = evolve(this.state, event);
+    if (before.phase !== this.state.phase) upsertSearchAttributes(streamAttributes(this.state.phase));
+  }
+
+  /** History has grown so far that the next quiet moment is used to continue as new. */
+  wantsRotation(factor = 1): boolean {
+    return workflowInfo().historyLength >= this.input.bounds.rotateAfterEvents * factor;
+  }
+
+  options(startToClose: ActivityOptions['startToCloseTimeout'] = '10s'): ActivityOptions {
+    const { priority, ref, weight } = this.input;
+    return {
+      startToCloseTimeout: startToClose ?? '10s',
+      retry: { maximumAttempts: 1 },
+      cancellationType: ActivityCancellationType.TRY_CANCEL,
+      priority: {
+        priorityKey: priorityKey(this.input.kind, priority, this.state.epoch > 0),
+        fairnessKey: ref.tenant,
+        fairnessWeight: weight,
+      },
+    };
+  }
+
+  /** Writes the tail away once it is long enough. Never blocks the stream; retried until storage answers. */
+  checkpointWhenDue(): void {
+    const { tail, tailFrom } = this.state;
+    if (this.#checkpointing || tail.length < this.input.bounds.checkpointEverySegments) return;
+    this.#checkpointing = true;
+    const span = this.input.kind === 'span' ? this.input.span : null;
+    const end = tailFrom + tail.length;
+    void control()
+      .checkpointTranscript({ ref: this.input.ref, span, segments: tail })
+      .then(() => {
+        this.state = evolve(this.state, { type: 'SegmentsCheckpointed', end });
+      })
+      .finally(() => {
+        this.#checkpointing = false;
+        this.checkpointWhenDue();
+      });
+  }
+}
+
+const control = () =>
+  proxyActivities<Pick<ControlActivities, 'checkpointTranscript' | 'writeTranscript'>>({
+    startToCloseTimeout: '2m',
+    retry: { initialInterval: '500ms', maximumInterval: '30s' },
+  });
+
+function listen(run: StreamRun, format: AudioFormat): void {
+  setHandler(
+    attachUpdate,
+    (attach) => {
+      run.handle({ type: 'Attach', attach });
+      const { generation, nextIndex, throughByte, audioEndByte } = run.state;
+      return { generation, nextIndex, throughByte, audioEndByte, audio: format };
+    },
+    {
+      validator: (attach: Attach) => {
+        const refusal = refuseAttach(run.state, attach, format);
+        if (refusal !== null) refuse(refusal);
+      },
+    },
+  );
+  setHandler(detachSignal, ({ connection }) => run.handle({ type: 'Detach', connection }));
+  setHandler(finishSignal, ({ endByte }) => run.handle({ type: 'FinishAudio', endByte }));
+}
+
+function serve(run: StreamRun): void {
+  setHandler(
+    commitUpdate,
+    (commit) => {
+      run.handle({ type: 'CommitSegments', commit });
+      run.checkpointWhenDue();
+      return { nextIndex: run.state.nextIndex, rotate: run.wantsRotation() };
+    },
+    {
+      validator: (commit: Commit) => {
+        const refusal = refuseCommit(run.state, commit);
+        if (refusal !== null) refuse(refusal);
+      },
+    },
+  );
+  setHandler(workerLostSignal, ({ epoch }) => run.handle({ type: 'LoseWorker', epoch }));
+  setHandler(cancelSignal, () => run.handle({ type: 'Cancel' }));
+  setHandler(viewQuery, () => viewOf(run.state, run.input));
+  setHandler(segmentsQuery, (from) => ({
+    tailFrom: run.state.tailFrom,
+    segments: run.state.tail.filter((segment) => segment.index >= from),
+  }));
+}
+
+/** Ends the session when its client stays away longer than the resume window, or when it has lived too long. */
+async function watchTime(run: StreamRun): Promise<never> {
+  const { resumeWindowMs, maxSessionMs } = run.input.bounds;
+  for (;;) {
+    const { detachedAtMs, startedAtMs, generation, endForced } = run.state;
+    if (endForced) return await new Promise<never>(() => undefined);
+    const window = detachedAtMs === null ? Infinity : detachedAtMs + resumeWindowMs;
+    const untilMs = Math.min(window, startedAtMs + maxSessionMs);
+    const changed = () => run.state.generation !== generation || run.state.detachedAtMs !== detachedAtMs;
+    const waitMs = untilMs - Date.now();
+    if (waitMs <= 0 || !(await condition(changed, waitMs))) run.handle({ type: 'ExpireWindow' });
+  }
+}
+
+/** A slot is asked for in the pool's queue: waiting there is Temporal's, by priority and fairness. */
+async function waitForLease(run: StreamRun, phase: Phase): Promise<void> {
+  const scope = new CancellationScope();
+  const args = {
+    workflowId: workflowInfo().workflowId,
+    epoch: run.state.epoch + 1,
+    model: run.input.model,
+    leaseTtlMs: run.input.bounds.leaseTtlMs,
+  };
+  const allocation = { failed: false };
+  scope
+    .run(() =>
+      proxyActivities<PoolActivities>({ ...run.options(), taskQueue: poolQueue(run.input.model) }).allocateWorker(args),
+    )
+    .then(
+      (lease) => run.handle({ type: 'GrantLease', lease }),
+      () => (allocation.failed = true),
+    );
+  await condition(() => run.state.phase !== phase || allocation.failed || run.wantsRotation(10));
+  scope.cancel();
+  // The activity is tried once: a worker that died holding it is found by its time limit, and the slot asked for anew.
+  if (allocation.failed && run.state.phase === phase) await sleep('200ms');
+}
+
+/**
+ * The lease's stream. An attach through another gateway starts the activity anew with the new address: the worker's lease
+ * goes on and dials there. Answers whether the workflow is to continue as new.
+ */
+async function stream(run: StreamRun, phase: Phase): Promise<boolean> {
+  const { heartbeatTimeoutMs, leaseTtlMs } = run.input.bounds;
+  const here = () => run.state.phase === phase;
+  for (;;) {
+    const args = streamArgsOf(run.state, run.input, workflowInfo().workflowId);
+    const { generation, gateway, endForced } = run.state;
+    const moved = () => run.state.gateway?.instance !== gateway?.instance || run.state.endForced !== endForced;
+    const scope = new CancellationScope();
+    const held: { outcome: StreamOutcome | null } = { outcome: null };
+    scope
+      .run(() =>
+        proxyActivities<WorkerActivities>({
+          ...run.options('2400h'),
+          taskQueue: args.lease.taskQueue,
+          scheduleToStartTimeout: leaseTtlMs + 1000,
+          heartbeatTimeout: heartbeatTimeoutMs,
+        }).streamChunks(args),
+      )
+      .then(
+        (answer) => (held.outcome = answer),
+        (error: unknown) => (held.outcome = { why: 'leaseExpired', detail: String(error) }),
+      );
+    await condition(() => held.outcome !== null || !here() || moved() || run.wantsRotation(2));
+    if (!here()) scope.cancel();
+    const { outcome } = held;
+    if (!here() || (outcome === null && run.wantsRotation(2))) return here();
+    if (outcome === null) continue;
+    return endStream(run, args.lease.epoch, generation, outcome);
+  }
+}
+
+function endStream(run: StreamRun, epoch: number, generation: number, outcome: StreamOutcome): boolean {
+  run.handle({ type: 'EndStream', epoch, generation, outcome });
+  return outcome.why === 'rotate';
+}
+
+async function close(run: StreamRun, phase: Extract<Phase, { name: 'closing' }>): Promise<void> {
+  await control().writeTranscript(transcriptArgsOf(run.state, run.input, phase.ending));
+  run.state = evolve(run.state, { type: 'SessionEnded' });
+  upsertSearchAttributes(streamAttributes(run.state.phase));
+}
+
+/** Runs until the session has ended or the workflow is to continue as new. */
+async function runPhases(run: StreamRun): Promise<'ended' | 'rotate'> {
+  for (;;) {
+    const { phase } = run.state;
+    switch (phase.name) {
+      case 'idle':
+        await condition(() => run.state.phase !== phase || run.wantsRotation(2));
+        break;
+      case 'queued':
+        await waitForLease(run, phase);
+        break;
+      case 'streaming':
+        if (await stream(run, phase)) return 'rotate';
+        break;
+      case 'closing':
+        await close(run, phase);
+        break;
+      case 'ended':
+        return 'ended';
+      default:
+        return phase satisfies never;
+    }
+    if (run.wantsRotation(2) && run.state.phase.name !== 'closing' && run.state.phase.name !== 'ended') return 'rotate';
+  }
+}
+
+async function runStream(input: StreamInput, run: StreamRun): Promise<SessionResult> {
+  serve(run);
+  const how = await runPhases(run);
+  await condition(allHandlersFinished);
+  if (how === 'rotate') {
+    return await continueAsNew<(input: StreamInput, state: StreamState) => Promise<SessionResult>>(input, run.state);
+  }
+  return resultOf(run.state, input);
+}
+
+/** A live session: one client's stream of audio, through however many connections, workers and gateways. */
+export function session(input: LiveInput, carried?: StreamState): Promise<SessionResult> {
+  const run = new StreamRun(input, carried);
+  listen(run, input.audio);
+  void watchTime(run);
+  return runStream(input, run);
+}
+
+/** One span of a file, by the same code as live audio. */
+export function span(input: SpanInput, carried?: StreamState): Promise<SessionResult> {
+  return runStream(input, new StreamRun(input, carried));
+}

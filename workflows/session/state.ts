@@ -1,0 +1,132 @@
+/**
+ * What is true of one stream of speech (a live session or a span of a file), as a fold over its events. Plain JSON:
+ * this state is carried through continue-as-new.
+ */
+import type { GatewayAddress, Lease, Segment, SessionResult, StreamInput } from '../contract.ts';
+
+export interface Ending {
+  readonly state: SessionResult['state'];
+  readonly reason: string | null;
+  readonly detail: string | null;
+}
+
+export type Phase =
+  /** Waits for a worker. */
+  | { readonly name: 'queued'; readonly sinceMs: number }
+  | { readonly name: 'streaming'; readonly lease: Lease }
+  /** The client is away and holds no slot. */
+  | { readonly name: 'idle' }
+  /** No more is recognised; the transcript is being written. */
+  | { readonly name: 'closing'; readonly ending: Ending }
+  | { readonly name: 'ended'; readonly ending: Ending };
+
+export interface Client {
+  readonly connection: string;
+  readonly gateway: GatewayAddress;
+}
+
+export interface StreamState {
+  readonly phase: Phase;
+  readonly startedAtMs: number;
+  /** Epoch of the newest lease, 0 before the first. */
+  readonly epoch: number;
+  readonly nextIndex: number;
+  readonly throughByte: number;
+  /** Committed segments from index `tailFrom` on; earlier ones are in checkpoints. */
+  readonly tail: readonly Segment[];
+  readonly tailFrom: number;
+  /** Null while no client is connected. */
+  readonly client: Client | null;
+  /** When the client went away; null while one is connected or none is expected. */
+  readonly detachedAtMs: number | null;
+  /** Where to find the audio: the last gateway that served a client; null means any. */
+  readonly gateway: GatewayAddress | null;
+  /** Counts attaches. */
+  readonly generation: number;
+  /** Where the audio ends; null while more may come. */
+  readonly audioEndByte: number | null;
+  /** The session ends with the audio that is stored, without waiting for its client. */
+  readonly endForced: boolean;
+  /** Recognisers that failed one after the other without a commit between. */
+  readonly engineFailures: number;
+}
+
+export type SessionEvent =
+  | { readonly type: 'ClientAttached'; readonly client: Client }
+  | { readonly type: 'ClientDetached'; readonly atMs: number }
+  | { readonly type: 'SlotWanted'; readonly atMs: number }
+  | { readonly type: 'LeaseGranted'; readonly lease: Lease }
+  | { readonly type: 'SlotReleased' }
+  | { readonly type: 'EngineFailed' }
+  | { readonly type: 'SegmentsCommitted'; readonly segments: readonly Segment[]; readonly throughByte: number }
+  | { readonly type: 'SegmentsCheckpointed'; readonly end: number }
+  | { readonly type: 'AudioEnded'; readonly endByte: number }
+  | { readonly type: 'EndForced' }
+  | { readonly type: 'SessionClosing'; readonly ending: Ending }
+  | { readonly type: 'SessionEnded' };
+
+/** A live session waits for its first attach; a span wants a slot at once and knows its end. */
+export function initialState(input: StreamInput, nowMs: number): StreamState {
+  const span = input.kind === 'span';
+  return {
+    phase: span ? { name: 'queued', sinceMs: nowMs } : { name: 'idle' },
+    startedAtMs: nowMs,
+    epoch: 0,
+    nextIndex: 0,
+    throughByte: span ? input.fromByte : 0,
+    tail: [],
+    tailFrom: 0,
+    client: null,
+    detachedAtMs: span ? null : nowMs,
+    gateway: null,
+    generation: 0,
+    audioEndByte: span ? input.toByte : null,
+    endForced: false,
+    engineFailures: 0,
+  };
+}
+
+export function evolve(state: StreamState, event: SessionEvent): StreamState {
+  switch (event.type) {
+    case 'ClientAttached':
+      return {
+        ...state,
+        client: event.client,
+        gateway: event.client.gateway,
+        detachedAtMs: null,
+        generation: state.generation + 1,
+      };
+    case 'ClientDetached':
+      return { ...state, client: null, detachedAtMs: event.atMs };
+    case 'SlotWanted':
+      return { ...state, phase: { name: 'queued', sinceMs: event.atMs } };
+    case 'LeaseGranted':
+      return { ...state, phase: { name: 'streaming', lease: event.lease }, epoch: event.lease.epoch };
+    case 'SlotReleased':
+      return { ...state, phase: { name: 'idle' } };
+    case 'EngineFailed':
+      return { ...state, engineFailures: state.engineFailures + 1 };
+    case 'SegmentsCommitted':
+      return {
+        ...state,
+        tail: [...state.tail, ...event.segments],
+        nextIndex: state.nextIndex + event.segments.length,
+        throughByte: event.throughByte,
+        engineFailures: 0,
+      };
+    case 'SegmentsCheckpointed':
+      return { ...state, tail: state.tail.slice(event.end - state.tailFrom), tailFrom: event.end };
+    case 'AudioEnded':
+      return { ...state, audioEndByte: event.endByte };
+    case 'EndForced':
+      return { ...state, endForced: true };
+    case 'SessionClosing':
+      return { ...state, phase: { name: 'closing', ending: event.ending } };
+    case 'SessionEnded':
+      return state.phase.name === 'closing'
+        ? { ...state, phase: { name: 'ended', ending: state.phase.ending } }
+        : state;
+    default:
+      return event satisfies never;
+  }
+}
