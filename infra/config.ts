@@ -82,6 +82,10 @@ const settings = {
   LONGHAND_MODELS: setting(modelsJson, 'models by name, as JSON'),
   LONGHAND_DEFAULT_MODEL: setting(text().default('en'), 'model of a request that names none'),
   LONGHAND_MODEL: setting(optional(), 'model that an ASR worker process serves; default: the default model'),
+  LONGHAND_VAD_FILE: setting(
+    optional(),
+    'path of the Silero voice activity detector (silero_vad_16k_op15.onnx); none: cache, then fetched',
+  ),
   LONGHAND_LOG_LEVEL: setting(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
     'least severe log line written',
@@ -115,7 +119,7 @@ const settings = {
   LONGHAND_INTERNAL_KEY: setting(optional(), 'key that a worker shows a gateway; `npm start` makes one'),
 
   LONGHAND_ACK_INTERVAL_MS: setting(
-    integer(10, 10_000).default(250),
+    integer(10, 10_000).default(500),
     'audio is stored, and then acknowledged, this often',
   ),
   LONGHAND_MAX_FRAME_BYTES: setting(integer(1024, 64 << 20).default(1 << 20), 'largest WebSocket message'),
@@ -236,3 +240,6 @@ export const childEnvironment = (replaced: Record<string, string>): NodeJS.Proce
   ...process.env,
   ...replaced,
 });
+
+/** The whole environment, for what Longhand takes from others' settings: PATH, and pip's and npm's own. */
+export const machineEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env });
