@@ -1,6 +1,6 @@
 /**
  * Object storage as Longhand uses it, over a folder or S3. A key is plain: segments of letters, digits, `.`, `_`, `-`
- * joined by single slashes. A `put` that has answered is on durable storage.
+ * joined by single slashes; no key is the folder of another. A `put` that has answered is on durable storage.
  */
 export interface ObjectStore {
   /** Stores an object whole, replacing an earlier one. */
@@ -13,7 +13,7 @@ export interface ObjectStore {
   get(key: string): Promise<Uint8Array | null>;
   /** The object as a stream, or null when there is none. */
   getStream(key: string): Promise<AsyncIterable<Uint8Array> | null>;
-  /** All objects below a prefix, in order of their keys. Sizes in bytes. */
+  /** All objects whose key begins with the prefix; those of one folder come in order of their keys. Sizes in bytes. */
   list(prefix: string): AsyncIterable<{ readonly key: string; readonly bytes: number }>;
   /** Deletes every object below a prefix that ends with a slash. */
   deleteAll(prefix: string): Promise<void>;
