@@ -165,8 +165,8 @@ export type ServerMessage =
     }
   | { readonly type: 'error'; readonly code: string; readonly message: string; readonly retryable: boolean };
 
-export function finalMessage({ startByte: _start, endByte: _end, ...segment }: Segment): ServerMessage {
-  return { type: 'final', ...segment };
+export function finalMessage({ index, startMs, endMs, text, words, timing, channel }: Segment): ServerMessage {
+  return { type: 'final', index, startMs, endMs, text, words, timing, channel };
 }
 
 export const errorMessage = (failure: Failure): ServerMessage => ({

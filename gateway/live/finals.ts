@@ -1,0 +1,73 @@
+/**
+ * What the client has been given, and what it must be given next: finals in order, each once, none skipped. Finals that
+ * this gateway has not seen (committed through another gateway, or while no client was here) are fetched.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Segment } from '../../workflows/contract.ts';
+
+const RETRY_MS = 200;
+
+export class Finals {
+  readonly #fetch: (from: number) => Promise<readonly Segment[]>;
+  readonly #give: (segment: Segment) => void;
+  readonly #waiting = new Map<number, Segment>();
+  #next: number;
+  #known = 0;
+  #fetching = false;
+  #closed = false;
+  #drained: (() => void) | null = null;
+
+  /** @param next index of the first final to give. @param fetch all committed segments from an index on. */
+  constructor(next: number, fetch: (from: number) => Promise<readonly Segment[]>, give: (segment: Segment) => void) {
+    this.#next = next;
+    this.#fetch = fetch;
+    this.#give = give;
+  }
+
+  /** Committed segments have come from a worker. */
+  offer(segments: readonly Segment[]): void {
+    for (const segment of segments) {
+      if (segment.index >= this.#next) this.#waiting.set(segment.index, segment);
+      this.#known = Math.max(this.#known, segment.index + 1);
+    }
+    this.#advance();
+  }
+
+  /** So many segments are committed; the missing ones are fetched. */
+  know(count: number): void {
+    this.#known = Math.max(this.#known, count);
+    this.#advance();
+  }
+
+  /** Resolves when all known finals are given, or when closed. */
+  async drained(): Promise<void> {
+    if (this.#closed || this.#next >= this.#known) return;
+    await new Promise<void>((resolve) => (this.#drained = resolve));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#waiting.clear();
+    this.#drained?.();
+  }
+
+  #advance(): void {
+    if (this.#closed) return;
+    for (let segment = this.#waiting.get(this.#next); segment !== undefined; segment = this.#waiting.get(this.#next)) {
+      this.#waiting.delete(this.#next);
+      this.#next += 1;
+      this.#give(segment);
+    }
+    if (this.#next < this.#known) void this.#catchUp();
+    else this.#drained?.();
+  }
+
+  async #catchUp(): Promise<void> {
+    if (this.#fetching) return;
+    this.#fetching = true;
+    const missing = await this.#fetch(this.#next).catch(() => []);
+    this.#fetching = false;
+    if (missing.length === 0) await pause(RETRY_MS);
+    this.offer(missing);
+  }
+}

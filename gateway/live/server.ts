@@ -1,0 +1,151 @@
+/** The gateway's WebSockets: clients at /v1/live, workers at the audio plane; and the registry of hubs behind them. */
+import { randomUUID, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import { z } from 'zod';
+import { AUDIO_PLANE_PATH, PLANE_CLOSE } from '../../workflows/audio-plane.ts';
+import type { AudioDial } from '../../workflows/audio-plane.ts';
+import { NAME_PATTERN } from '../../workflows/contract.ts';
+import type { LiveInput, SessionRef } from '../../workflows/contract.ts';
+import { asFailure, Failure } from '../failures.ts';
+import type { Gateway } from '../ports.ts';
+import { parseLiveRequest } from '../protocol.ts';
+import type { LiveRequest } from '../protocol.ts';
+import { ClientLink } from './client-link.ts';
+import { Hub, hubIdOf } from './hub.ts';
+import { QueueNotices } from './queue-notices.ts';
+import { WorkerWatch } from './worker-link.ts';
+
+export const LIVE_PATH = '/v1/live';
+
+/** The largest control message of a worker: a batch of finals. */
+const MAX_WORKER_MESSAGE_BYTES = 4 << 20;
+
+const number = z
+  .string()
+  .regex(/^\d{1,15}$/)
+  .transform(Number);
+const dialSchema = z.object({
+  workflowId: z.string().min(1).max(512),
+  tenant: z.string().regex(NAME_PATTERN),
+  session: z.string().regex(NAME_PATTERN),
+  workerId: z.string().min(1).max(128),
+  epoch: number,
+  fromByte: number,
+  toByte: number.nullable().default(null),
+  nextIndex: number,
+  drain: z.stringbool().default(false),
+});
+
+export class LiveServer {
+  readonly #gateway: Gateway;
+  readonly #clients: WebSocketServer;
+  readonly #workers: WebSocketServer;
+  readonly #hubs = new Map<string, Hub>();
+  readonly #watch = new WorkerWatch();
+  readonly #notices: QueueNotices;
+  #draining = false;
+
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+    this.#notices = new QueueNotices(gateway.sessions, gateway.log);
+    const options = { noServer: true, perMessageDeflate: false, clientTracking: false } as const;
+    this.#clients = new WebSocketServer({ ...options, maxPayload: gateway.settings.maxFrameBytes });
+    this.#workers = new WebSocketServer({ ...options, maxPayload: MAX_WORKER_MESSAGE_BYTES });
+  }
+
+  /** Live sessions with a client or a worker here. */
+  get size(): number {
+    return this.#hubs.size;
+  }
+
+  /** Takes an HTTP upgrade; false when the address is not one of ours. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const url = new URL(request.url ?? '/', 'http://gateway');
+    if (url.pathname === LIVE_PATH) {
+      this.#clients.handleUpgrade(request, socket, head, (client) => this.#client(client, url.searchParams));
+      return true;
+    }
+    if (url.pathname === AUDIO_PLANE_PATH) {
+      this.#workers.handleUpgrade(request, socket, head, (worker) => {
+        void this.#worker(worker, url.searchParams, request.headers.authorization);
+      });
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes no new client; stores what came; tells clients and workers to come again. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await Promise.all([...this.#hubs.values()].map((hub) => hub.drain()));
+    this.#watch.close();
+  }
+
+  #client(socket: WebSocket, query: URLSearchParams): void {
+    socket.on('error', (error) => this.#gateway.log.info({ err: error }, 'client connection failed'));
+    const link = new ClientLink(randomUUID(), socket, this.#gateway.settings);
+    this.#attach(link, query).catch((error: unknown) => {
+      if (!(error instanceof Failure)) this.#gateway.log.error({ err: error }, 'attaching a client failed');
+      link.fail(asFailure(error));
+    });
+  }
+
+  async #attach(link: ClientLink, query: URLSearchParams): Promise<void> {
+    if (this.#draining) throw new Failure('shutting_down', 'this gateway ends: connect again');
+    const request = parseLiveRequest(query, this.#gateway.settings.catalogue);
+    const input = this.#inputOf(request);
+    await this.#hub(hubIdOf(input.ref), input.ref).attachClient(link, input, request.index);
+  }
+
+  #inputOf({ session, model, language, priority, audio }: LiveRequest): LiveInput {
+    const { tenant, weight, bounds } = this.#gateway.settings;
+    const ref = { tenant, id: session ?? randomUUID() };
+    return { kind: 'live', ref, model, language, priority, weight, bounds, audio };
+  }
+
+  async #worker(socket: WebSocket, query: URLSearchParams, authorization: string | undefined): Promise<void> {
+    socket.on('error', (error) => this.#gateway.log.info({ err: error }, 'worker connection failed'));
+    const dial = dialSchema.safeParse(Object.fromEntries(query));
+    if (!dial.success || !this.#isOurs(authorization)) {
+      socket.close(PLANE_CLOSE.refused, dial.success ? 'wrong key' : 'the dial makes no sense');
+      return;
+    }
+    if (this.#draining) {
+      socket.close(PLANE_CLOSE.goingAway, 'gateway ends');
+      return;
+    }
+    const { workflowId, tenant, session } = dial.data;
+    try {
+      await this.#hub(workflowId, { tenant, id: session }).attachWorker(socket, dial.data satisfies AudioDial);
+    } catch (error) {
+      this.#gateway.log.error({ err: error, workflowId }, 'attaching a worker failed');
+      socket.close(PLANE_CLOSE.goingAway, 'try again');
+    }
+  }
+
+  #isOurs(authorization: string | undefined): boolean {
+    const key = this.#gateway.settings.internalKey;
+    if (key === null) return true;
+    const expected = Buffer.from(`Bearer ${key}`);
+    const given = Buffer.from(authorization ?? '');
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  }
+
+  #hub(workflowId: string, ref: SessionRef): Hub {
+    const existing = this.#hubs.get(workflowId);
+    if (existing !== undefined) return existing;
+    const hub = new Hub(workflowId, ref, {
+      gateway: this.#gateway,
+      watch: this.#watch,
+      notices: this.#notices,
+      unused: (gone) => {
+        if (this.#hubs.get(gone.workflowId) === gone) this.#hubs.delete(gone.workflowId);
+      },
+    });
+    this.#hubs.set(workflowId, hub);
+    return hub;
+  }
+}

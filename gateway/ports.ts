@@ -1,0 +1,120 @@
+/** What the gateway needs of the outside; the entry point puts the adapters in. */
+import type {
+  Attach,
+  AttachAnswer,
+  FileInput,
+  GatewayAddress,
+  LiveInput,
+  ProbeAnswer,
+  SegmentsAnswer,
+  SessionBounds,
+  SessionRef,
+  SessionResult,
+  SessionView,
+  WorkerFacts,
+} from '../workflows/contract.ts';
+import type { Catalogue } from './protocol.ts';
+
+/** The audio log (infra/audio-log.ts). Offsets are bytes in the log. */
+export interface AudioLogPort {
+  /** How much is stored without a gap from 0 on, and whether more can come. */
+  extent(prefix: string): Promise<{ readonly durableBytes: number; readonly sealed: boolean }>;
+  /** Stores a stretch; false when another one starts there already. */
+  append(prefix: string, startByte: number, bytes: Uint8Array): Promise<boolean>;
+  /** No byte from `endByte` on can be stored any more; false when one was. */
+  seal(prefix: string, endByte: number): Promise<boolean>;
+  /** The bytes from `fromByte` up to `toByte` or the present end. */
+  read(prefix: string, fromByte: number, toByte?: number): AsyncIterable<Uint8Array>;
+}
+
+/** The object storage, as far as a gateway uses it (infra/objects). */
+export interface ObjectsPort {
+  get(key: string): Promise<Uint8Array | null>;
+  getStream(key: string): Promise<AsyncIterable<Uint8Array> | null>;
+  putStream(key: string, body: AsyncIterable<Uint8Array>): Promise<number>;
+  list(prefix: string): AsyncIterable<{ readonly key: string; readonly bytes: number }>;
+  deleteAll(prefix: string): Promise<void>;
+  check(): Promise<void>;
+}
+
+export interface SessionSummary {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly model: string;
+  readonly worker: string | null;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+}
+
+export interface WorkerSummary extends WorkerFacts {
+  readonly sessions: readonly string[];
+}
+
+/** A session in a pool's queue, in the order in which Temporal is likely to serve it. */
+export interface QueuedSession {
+  readonly workflowId: string;
+}
+
+/** The workflows (gateway/temporal.ts). Every call fails with a {@link Failure} a client may see. */
+export interface SessionsPort {
+  /** Starts the session or takes it up again; `ended` when it is over. */
+  attach(input: LiveInput, attach: Attach): Promise<AttachAnswer | { readonly ended: SessionResult }>;
+  detach(ref: SessionRef, connection: string): Promise<void>;
+  finishAudio(ref: SessionRef, endByte: number): Promise<void>;
+  workerLost(workflowId: string, epoch: number, why: string): Promise<void>;
+  segments(ref: SessionRef, from: number): Promise<SegmentsAnswer>;
+  /** Waits until the session has ended, however long; repeats itself while Temporal is away. */
+  result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult>;
+  startFile(input: FileInput): Promise<void>;
+  /** The decoder's verdict, or null when it takes longer than `waitMs`. */
+  probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null>;
+  view(ref: SessionRef): Promise<SessionView>;
+  cancel(ref: SessionRef): Promise<void>;
+  list(
+    tenant: string,
+    limit: number,
+    cursor: string | null,
+  ): Promise<{ sessions: SessionSummary[]; cursor: string | null }>;
+  queue(model: string): Promise<QueuedSession[]>;
+  /** Mean time a recently ended live session of the model held its slot; null when none has ended. */
+  meanSessionMs(model: string): Promise<number | null>;
+  workers(): Promise<WorkerSummary[]>;
+  check(): Promise<void>;
+}
+
+export interface Log {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+/** Settings of a gateway; see infra/config.ts for each. Durations in milliseconds. */
+export interface GatewaySettings {
+  readonly tenant: string;
+  readonly weight: number;
+  readonly catalogue: Catalogue;
+  readonly bounds: SessionBounds;
+  readonly internalKey: string | null;
+  readonly ackIntervalMs: number;
+  readonly maxFrameBytes: number;
+  readonly sessionBufferBytes: number;
+  readonly recentAudioBytes: number;
+  readonly clientBufferBytes: number;
+  readonly sendAheadMs: number;
+  readonly maxUploadBytes: number;
+  readonly prepareWaitMs: number;
+  readonly keepaliveMs: number;
+  readonly clientGraceMs: number;
+  readonly workerSilenceMs: number;
+  readonly workerStallMs: number;
+}
+
+export interface Gateway {
+  readonly address: GatewayAddress;
+  readonly sessions: SessionsPort;
+  readonly audioLog: AudioLogPort;
+  readonly objects: ObjectsPort;
+  readonly settings: GatewaySettings;
+  readonly log: Log;
+}
