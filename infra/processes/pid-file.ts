@@ -1,0 +1,53 @@
+/** Remembers a process across the death of its supervisor, and knows it again. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Whether a process of this id exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (fault) {
+    return (fault as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** When a process began, in the kernel's ticks since boot (field 22 of /proc/<pid>/stat); null where that is not known. */
+export async function startTime(pid: number): Promise<string | null> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+  // The second field is the program's name in parentheses and may hold spaces.
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+}
+
+async function commandLine(pid: number): Promise<string[]> {
+  const raw = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return raw.split('\0');
+}
+
+export const writePid = (file: string, pid: number): Promise<void> => writeFile(file, `${pid}\n`);
+
+async function endsWithin(pid: number, ms: number): Promise<boolean> {
+  const until = Date.now() + ms;
+  while (isAlive(pid)) {
+    if (Date.now() > until) return false;
+    await pause(20);
+  }
+  return true;
+}
+
+/**
+ * Ends the process a file remembers, if it is still there and has `argument` on its command line (process ids are used
+ * again). Answers its id, or null when there was none.
+ */
+export async function endRemembered(file: string, argument: string): Promise<number | null> {
+  const pid = Number(await readFile(file, 'utf8').catch(() => ''));
+  if (!Number.isInteger(pid) || pid <= 1) return null;
+  const isIt = (await commandLine(pid)).includes(argument);
+  if (isIt) {
+    process.kill(pid, 'SIGTERM');
+    if (!(await endsWithin(pid, 5000))) process.kill(pid, 'SIGKILL');
+    await endsWithin(pid, 5000);
+  }
+  await rm(file, { force: true });
+  return isIt ? pid : null;
+}
