@@ -47,7 +47,7 @@ const start = (client: Client) =>
   client.workflow.start('any', {
     taskQueue: 'nobody',
     workflowId: 'kept',
-    searchAttributes: { LonghandTenant: ['t'] },
+    typedSearchAttributes: [{ key: TENANT, value: 't' }],
   });
 const list = (client: Client) =>
   Array.fromAsync(client.workflow.list({ query: "LonghandTenant = 't'" }), (it) => it.workflowId);
