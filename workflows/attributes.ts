@@ -31,13 +31,14 @@ export const workerAttributes = (model: string): SearchAttributePair[] => [{ key
 
 export const fileAttributes = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
 
-/** What changes with a session's phase. */
-export function streamAttributes(phase: Phase): SearchAttributeUpdatePair[] {
+/** What changes with a session's phase. @param priority Temporal's key with which a slot is asked for. */
+export function streamAttributes(phase: Phase, priority: number): SearchAttributeUpdatePair[] {
   switch (phase.name) {
     case 'queued':
       return [
         { key: KEY.state, value: 'queued' },
         { key: KEY.queuedAt, value: new Date(phase.sinceMs) },
+        { key: KEY.priority, value: priority },
         { key: KEY.worker, value: null },
       ];
     case 'streaming':

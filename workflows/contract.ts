@@ -32,9 +32,11 @@ const padded = (index: number): string => String(index).padStart(10, '0');
 
 /** Object keys of a session. `offset` and `index` are padded so that a listing is in order. */
 export const objectKeys = {
-  /** Everything a session owns lies below this prefix. */
+  /** Everything a session makes lies below this prefix. */
   session: (ref: SessionRef): string => `sessions/${ref.tenant}/${ref.id}/`,
-  upload: (ref: SessionRef): string => `${objectKeys.session(ref)}upload`,
+  /** An upload is stored before its session is known: form fields may follow the file. */
+  uploads: (tenant: string, uploadId: string): string => `uploads/${tenant}/${uploadId}/`,
+  upload: (tenant: string, uploadId: string): string => `${objectKeys.uploads(tenant, uploadId)}file`,
   audio: (ref: SessionRef): string => `${objectKeys.session(ref)}audio/`,
   /** Segments [first, end): the same index always holds the same segment, so overlapping checkpoints agree. */
   checkpoint: (ref: SessionRef, span: number | null, first: number, end: number): string =>
@@ -152,6 +154,7 @@ export interface FileInput extends SessionSpec {
   readonly kind: 'file';
   /** As the client named it; shown, never used as a path. */
   readonly fileName: string;
+  readonly uploadId: string;
   readonly uploadBytes: number;
 }
 
@@ -358,7 +361,7 @@ export interface TranscriptDocument extends TranscriptMeta {
 
 export interface ProbeArgs {
   readonly ref: SessionRef;
-  readonly fileName: string;
+  readonly uploadId: string;
 }
 
 /** What a decoder said of an upload. A refusal's `reason` is `unsupported_audio`, `empty_audio` or `too_long`. */
@@ -367,7 +370,7 @@ export type ProbeAnswer =
 
 export interface DecodeArgs {
   readonly ref: SessionRef;
-  readonly fileName: string;
+  readonly uploadId: string;
 }
 
 export interface Span {

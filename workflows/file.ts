@@ -125,10 +125,10 @@ function transcribeSpan(input: FileInput, spans: readonly Span[], index: number)
 
 /** Probe, decode, transcribe, join. */
 async function process(run: FileRun): Promise<Ending & { totalBytes: number }> {
-  const { ref, fileName } = run.input;
-  run.probe = await preparation.probeAudio({ ref, fileName });
+  const { ref, uploadId } = run.input;
+  run.probe = await preparation.probeAudio({ ref, uploadId });
   if (!run.probe.ok) return { state: 'failed', reason: run.probe.reason, detail: run.probe.detail, totalBytes: 0 };
-  const decoded = await preparation.decodeAudio({ ref, fileName });
+  const decoded = await preparation.decodeAudio({ ref, uploadId });
   if (!decoded.ok) return { state: 'failed', reason: decoded.reason, detail: decoded.detail, totalBytes: 0 };
   const { spans, totalBytes } = decoded;
   run.enter({ state: 'streaming', audioEndByte: totalBytes, spans: { done: 0, total: spans.length } });

@@ -48,6 +48,8 @@ export class Hub implements FeedSource {
   #fencedEpoch = 0;
   #storedEnd: number | null = null;
   #attaching: Promise<void> = Promise.resolve();
+  /** Clients that are being attached. */
+  #pending = 0;
   #ended: AbortController | null = null;
   #unfollow: (() => void) | null = null;
   #graceTimer: NodeJS.Timeout | null = null;
@@ -79,7 +81,7 @@ export class Hub implements FeedSource {
   }
 
   get isUnused(): boolean {
-    return this.#client === null && this.#worker === null;
+    return this.#client === null && this.#worker === null && this.#pending === 0;
   }
 
   get #gateway(): Gateway {
@@ -94,7 +96,13 @@ export class Hub implements FeedSource {
 
   /** A client has come; attaches of one session follow each other. */
   attachClient(link: ClientLink, input: LiveInput, fromIndex: number): Promise<void> {
-    const attached = this.#attaching.then(() => this.#attach(link, input, fromIndex));
+    this.#pending += 1;
+    const attached = this.#attaching
+      .then(() => this.#attach(link, input, fromIndex))
+      .finally(() => {
+        this.#pending -= 1;
+        this.#disposeIfUnused();
+      });
     this.#attaching = attached.catch(() => undefined);
     return attached;
   }

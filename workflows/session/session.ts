@@ -74,7 +74,16 @@ class StreamRun {
   handle(command: Command): void {
     const before = this.state;
     for (const event of decide(command, before, Date.now())) this.state = evolve(this.state, event);
-    if (before.phase !== this.state.phase) upsertSearchAttributes(streamAttributes(this.state.phase));
+    if (before.phase !== this.state.phase) this.publish();
+  }
+
+  /** Lists and filters see the new phase. */
+  publish(): void {
+    upsertSearchAttributes(streamAttributes(this.state.phase, this.#priorityKey()));
+  }
+
+  #priorityKey(): number {
+    return priorityKey(this.input.kind, this.input.priority, this.state.epoch > 0);
   }
 
   /** History has grown so far that the next quiet moment is used to continue as new. */
@@ -83,13 +92,13 @@ class StreamRun {
   }
 
   options(startToClose: ActivityOptions['startToCloseTimeout'] = '10s'): ActivityOptions {
-    const { priority, ref, weight } = this.input;
+    const { ref, weight } = this.input;
     return {
       startToCloseTimeout: startToClose ?? '10s',
       retry: { maximumAttempts: 1 },
       cancellationType: ActivityCancellationType.TRY_CANCEL,
       priority: {
-        priorityKey: priorityKey(this.input.kind, priority, this.state.epoch > 0),
+        priorityKey: this.#priorityKey(),
         fairnessKey: ref.tenant,
         fairnessWeight: weight,
       },
@@ -245,7 +254,7 @@ function endStream(run: StreamRun, epoch: number, generation: number, outcome: S
 async function close(run: StreamRun, phase: Extract<Phase, { name: 'closing' }>): Promise<void> {
   await control().writeTranscript(transcriptArgsOf(run.state, run.input, phase.ending));
   run.state = evolve(run.state, { type: 'SessionEnded' });
-  upsertSearchAttributes(streamAttributes(run.state.phase));
+  run.publish();
 }
 
 /** Runs until the session has ended or the workflow is to continue as new. */

@@ -1,0 +1,68 @@
+/** The gateway as an HTTP server, apart from the process that runs it. */
+import express from 'express';
+import type { Express } from 'express';
+import helmet from 'helmet';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { Failure } from './failures.ts';
+import { LiveServer } from './live/server.ts';
+import type { Gateway } from './ports.ts';
+import { healthRoutes } from './rest/health.ts';
+import { openApiDocument } from './rest/openapi.ts';
+import { problemHandler } from './rest/problem.ts';
+import { sessionRoutes } from './rest/sessions.ts';
+import { workerRoutes } from './rest/workers.ts';
+
+const PAGE = fileURLToPath(new URL('./page/', import.meta.url));
+
+export interface GatewayServer {
+  readonly http: Server;
+  readonly live: LiveServer;
+  /** Stops taking in work, stores what came and tells everyone to come again. */
+  drain(): Promise<void>;
+}
+
+export function buildGateway(gateway: Gateway): GatewayServer {
+  let draining = false;
+  const live = new LiveServer(gateway);
+  const http = createServer(buildApp(gateway, () => draining));
+  http.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    if (!live.upgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+  });
+  const drain = async (): Promise<void> => {
+    draining = true;
+    await live.drain();
+    http.close();
+    http.closeIdleConnections();
+  };
+  return { http, live, drain };
+}
+
+function buildApp(gateway: Gateway, isDraining: () => boolean): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+  app.use(
+    helmet({
+      contentSecurityPolicy: {
+        directives: { 'connect-src': ["'self'", 'ws:', 'wss:'], 'upgrade-insecure-requests': null },
+      },
+    }),
+  );
+  app.use(healthRoutes(gateway, isDraining));
+  app.use('/v1', (_request, _response, next) => {
+    if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
+    next();
+  });
+  app.use('/v1/sessions', sessionRoutes(gateway));
+  app.use('/v1/workers', workerRoutes(gateway));
+  app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
+  app.use(express.static(PAGE));
+  app.use((request) => {
+    throw new Failure('not_found', `nothing is at ${request.method} ${request.path.slice(0, 200)}`);
+  });
+  app.use(problemHandler(gateway.log));
+  return app;
+}

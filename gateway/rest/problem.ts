@@ -1,0 +1,46 @@
+/** Errors as application/problem+json (RFC 9457), from the one table of failures. */
+import type { ErrorRequestHandler, Request, Response } from 'express';
+import { asFailure, Failure } from '../failures.ts';
+import type { Log } from '../ports.ts';
+
+/** A client that is told to come later is told when. */
+const RETRY_AFTER_S = 2;
+
+export function sendProblem(request: Request, response: Response, failure: Failure): void {
+  const { httpStatus, title, retryable } = failure.row;
+  if (httpStatus === 503) response.setHeader('Retry-After', RETRY_AFTER_S);
+  response
+    .status(httpStatus)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        type: `https://longhand.dev/problems/${failure.type}`,
+        title,
+        status: httpStatus,
+        detail: failure.message,
+        instance: request.path,
+        code: failure.type,
+        retryable,
+      }),
+    );
+}
+
+/** The one error handler: what is no failure of ours is logged and told as `internal`. */
+export function problemHandler(log: Log): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const failure = expressFailure(error) ?? asFailure(error);
+    if (failure.type === 'internal') log.error({ err: error, path: request.path }, 'request failed');
+    sendProblem(request, response, failure);
+  };
+}
+
+/** Express's own refusals, such as an address that cannot be decoded. */
+function expressFailure(error: unknown): Failure | null {
+  const status = error instanceof Error && 'status' in error ? error.status : null;
+  if (status === 400) return new Failure('invalid_parameter', 'the address cannot be decoded');
+  return status === 404 ? new Failure('not_found', 'no such page') : null;
+}

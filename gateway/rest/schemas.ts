@@ -1,0 +1,131 @@
+/** What the REST API takes and gives: the schemas validate, and the OpenAPI document is made from them. */
+import { extendZodWithOpenApi } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import { PRIORITIES, TRANSCRIPT_FORMATS } from '../../workflows/contract.ts';
+import { choiceShape } from '../protocol.ts';
+
+extendZodWithOpenApi(z);
+
+const MAX_PAGE = 200;
+
+export const uploadParameters = z.strictObject({
+  ...choiceShape,
+  filename: z.string().max(255).optional().describe('shown in lists; never used as a path'),
+});
+
+export const listParameters = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, `1 to ${MAX_PAGE}`)
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= MAX_PAGE, `1 to ${MAX_PAGE}`)
+    .default(50),
+  cursor: z
+    .string()
+    .regex(/^[\w-]+$/, 'a cursor that a page of this list gave')
+    .optional(),
+});
+
+export const transcriptParameters = z.strictObject({
+  format: z.enum(TRANSCRIPT_FORMATS, `one of ${TRANSCRIPT_FORMATS.join(', ')}`).default('json'),
+});
+
+const lease = z.object({
+  leaseId: z.string(),
+  epoch: z.int().describe('fencing number: what arrives with an older one is refused'),
+  workerId: z.string(),
+});
+
+export const sessionSchema = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['live', 'file']),
+    state: z.enum(['preparing', 'queued', 'streaming', 'idle', 'closing', 'completed', 'cancelled', 'failed']),
+    model: z.string(),
+    language: z.string(),
+    priority: z.enum(PRIORITIES),
+    attached: z.boolean().describe('a client is connected'),
+    lease: lease.nullable().describe('the worker that serves the session'),
+    epoch: z.int(),
+    segments: z.int().describe('segments committed'),
+    transcribedMs: z.number().describe('milliseconds of audio that committed segments account for'),
+    audioMs: z.number().nullable().describe('length of the audio in milliseconds; null while it may grow'),
+    progress: z.number().nullable().describe('0 to 1; null while the length is unknown'),
+    spans: z.object({ done: z.int(), total: z.int() }).nullable().describe('stretches a file is cut into'),
+    error: z.object({ code: z.string(), detail: z.string().nullable() }).nullable(),
+  })
+  .openapi('Session');
+
+export const sessionListSchema = z
+  .object({
+    sessions: z.array(
+      z.object({
+        id: z.string(),
+        kind: z.string(),
+        state: z.string(),
+        model: z.string(),
+        worker: z.string().nullable(),
+        startedAt: z.iso.datetime(),
+        endedAt: z.iso.datetime().nullable(),
+      }),
+    ),
+    nextCursor: z.string().nullable().describe('give it as `cursor` for the next page; null on the last'),
+  })
+  .openapi('SessionList');
+
+export const workerListSchema = z
+  .object({
+    workers: z.array(
+      z.object({
+        id: z.string(),
+        model: z.string(),
+        pid: z.int(),
+        host: z.string(),
+        slots: z.int().describe('sessions it serves at a time'),
+        sessions: z.array(z.string()).describe('ids of the sessions it serves; a span of a file as id/span/n'),
+        startedAt: z.iso.datetime(),
+      }),
+    ),
+  })
+  .openapi('WorkerList');
+
+const segmentSchema = z
+  .object({
+    index: z.int(),
+    startMs: z.number(),
+    endMs: z.number(),
+    text: z.string(),
+    words: z.array(
+      z.object({ text: z.string(), startMs: z.number(), endMs: z.number(), confidence: z.number().optional() }),
+    ),
+    timing: z.enum(['model', 'estimated']).describe('whether word times come from the model or are estimated'),
+    channel: z.int(),
+    startByte: z.int().describe('the stretch of the audio log (16 kHz mono s16le) that the segment accounts for'),
+    endByte: z.int(),
+  })
+  .openapi('Segment');
+
+export const transcriptSchema = z
+  .object({
+    id: z.string(),
+    tenant: z.string(),
+    model: z.string(),
+    language: z.string(),
+    state: z.string(),
+    audioMs: z.number(),
+    text: z.string(),
+    segments: z.array(segmentSchema),
+  })
+  .openapi('Transcript');
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z.string().describe('a row of the table of failures'),
+    retryable: z.boolean(),
+  })
+  .openapi('Problem');

@@ -1,0 +1,134 @@
+/** REST for sessions: post a file, list, look, read the transcript, cancel. */
+import { Router } from 'express';
+import type { Request, Response } from 'express';
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import { LOG_BYTES_PER_MS, NAME_PATTERN } from '../../workflows/contract.ts';
+import type {
+  FileInput,
+  SessionRef,
+  SessionView,
+  TranscriptDocument,
+  TranscriptFormat,
+} from '../../workflows/contract.ts';
+import { render } from '../../workflows/render.ts';
+import { Failure, isFailureType } from '../failures.ts';
+import type { Gateway } from '../ports.ts';
+import { chooseModel, parseParameters, queryObject } from '../protocol.ts';
+import { readSegments, readTranscript } from '../transcripts.ts';
+import { listParameters, transcriptParameters } from './schemas.ts';
+import type { sessionSchema } from './schemas.ts';
+import { discardUpload, receiveUpload } from './upload.ts';
+
+export type Session = z.input<typeof sessionSchema>;
+
+export function sessionRoutes(gateway: Gateway): Router {
+  const router = Router();
+  router.post('/', (request, response) => postFile(gateway, request, response));
+  router.get('/', (request, response) => listSessions(gateway, request, response));
+  router.get('/:id', (request, response) => showSession(gateway, request, response));
+  router.delete('/:id', (request, response) => cancelSession(gateway, request, response));
+  router.get('/:id/transcript', (request, response) => showTranscript(gateway, request, response));
+  return router;
+}
+
+const query = (request: Request): Record<string, string> =>
+  queryObject(new URL(request.url, 'http://gateway').searchParams);
+
+/** A name that cannot be one is answered like one that does not exist. */
+function refOf(gateway: Gateway, request: Request): SessionRef {
+  const { id } = request.params;
+  if (typeof id !== 'string' || !NAME_PATTERN.test(id)) throw new Failure('not_found', 'no such session');
+  return { tenant: gateway.settings.tenant, id };
+}
+
+async function postFile(gateway: Gateway, request: Request, response: Response): Promise<void> {
+  const { tenant, weight, bounds, catalogue, prepareWaitMs } = gateway.settings;
+  const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
+  const ref = { tenant, id: upload.parameters.session ?? randomUUID() };
+  const { uploadId, fileName, bytes } = upload;
+  const choice = chooseModel(upload.parameters, catalogue);
+  const input: FileInput = { kind: 'file', ref, ...choice, weight, bounds, uploadId, fileName, uploadBytes: bytes };
+  await gateway.sessions.startFile(input).catch(async (error: unknown) => {
+    await discardUpload(gateway, upload);
+    throw error;
+  });
+  const verdict = await gateway.sessions.probed(ref, prepareWaitMs);
+  if (verdict?.ok === false) throw failureOf(verdict.reason, verdict.detail);
+  const view = await gateway.sessions.view(ref);
+  response.status(202).location(`/v1/sessions/${ref.id}`).json(sessionOf(ref, view));
+}
+
+const failureOf = (reason: string | null, detail: string | null): Failure =>
+  new Failure(isFailureType(reason) ? reason : 'internal', detail ?? 'the session failed');
+
+async function listSessions(gateway: Gateway, request: Request, response: Response): Promise<void> {
+  const { limit, cursor } = parseParameters(listParameters, query(request));
+  const page = await gateway.sessions.list(gateway.settings.tenant, limit, cursor ?? null);
+  response.json({ sessions: page.sessions, nextCursor: page.cursor });
+}
+
+async function showSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
+  const ref = refOf(gateway, request);
+  response.json(sessionOf(ref, await gateway.sessions.view(ref)));
+}
+
+async function cancelSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
+  const ref = refOf(gateway, request);
+  await gateway.sessions.cancel(ref);
+  response.status(202).json(sessionOf(ref, await gateway.sessions.view(ref)));
+}
+
+const CONTENT_TYPES: Record<TranscriptFormat, string> = {
+  txt: 'text/plain; charset=utf-8',
+  json: 'application/json; charset=utf-8',
+  srt: 'application/x-subrip; charset=utf-8',
+  vtt: 'text/vtt; charset=utf-8',
+};
+
+async function showTranscript(gateway: Gateway, request: Request, response: Response): Promise<void> {
+  const { format } = parseParameters(transcriptParameters, query(request));
+  const ref = refOf(gateway, request);
+  const written = await readTranscript(gateway.objects, ref, format);
+  const body = written === null ? await transcriptSoFar(gateway, ref, format) : Buffer.from(written);
+  response.setHeader('Content-Type', CONTENT_TYPES[format]);
+  response.send(body);
+}
+
+/** A live session that goes on has a transcript up to its last final. */
+async function transcriptSoFar(gateway: Gateway, ref: SessionRef, format: TranscriptFormat): Promise<string> {
+  const view = await gateway.sessions.view(ref);
+  if (view.state === 'failed') throw failureOf(view.reason, view.detail);
+  if (view.kind === 'file')
+    throw new Failure('not_finished', `the file is ${view.state}: its transcript is written at the end`);
+  const segments = await readSegments(gateway.sessions, gateway.objects, ref, 0);
+  const { id, tenant } = ref;
+  const { model, language } = view;
+  const text = segments.map((segment) => segment.text).join(' ');
+  const audioMs = Math.round(view.throughByte / LOG_BYTES_PER_MS);
+  const document = { id, tenant, model, language, state: view.state, audioMs, text, segments };
+  return render(document as Omit<TranscriptDocument, 'state'> & { state: string }, format);
+}
+
+function sessionOf(ref: SessionRef, view: SessionView): Session {
+  const { lease, throughByte, audioEndByte, reason, detail } = view;
+  const ended = view.state === 'completed';
+  const share = audioEndByte === null || audioEndByte === 0 ? null : Math.min(1, throughByte / audioEndByte);
+  return {
+    id: ref.id,
+    kind: view.kind === 'file' ? 'file' : 'live',
+    state: view.state,
+    model: view.model,
+    language: view.language,
+    priority: view.priority,
+    attached: view.attached,
+    lease: lease === null ? null : { leaseId: lease.leaseId, epoch: lease.epoch, workerId: lease.workerId },
+    epoch: view.epoch,
+    segments: view.nextIndex,
+    transcribedMs: Math.round(throughByte / LOG_BYTES_PER_MS),
+    audioMs: audioEndByte === null ? null : Math.round(audioEndByte / LOG_BYTES_PER_MS),
+    progress: ended ? 1 : share,
+    spans: view.spans,
+    error: reason === null ? null : { code: reason, detail },
+  };
+}

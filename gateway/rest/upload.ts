@@ -1,0 +1,160 @@
+/** Receives one audio file, as a raw body or as the `file` part of a form, and stores it without holding it in memory. */
+import { Busboy } from '@fastify/busboy';
+import type { BusboyInstance } from '@fastify/busboy';
+import type { Request } from 'express';
+import { randomUUID } from 'node:crypto';
+import { pipeline } from 'node:stream/promises';
+import type { z } from 'zod';
+import { objectKeys } from '../../workflows/contract.ts';
+import { Failure } from '../failures.ts';
+import type { Gateway } from '../ports.ts';
+import { parseParameters, queryObject } from '../protocol.ts';
+import { uploadParameters } from './schemas.ts';
+
+export type UploadParameters = z.output<typeof uploadParameters>;
+
+export interface Upload {
+  readonly uploadId: string;
+  readonly bytes: number;
+  /** As the client named it; shown, never used as a path. */
+  readonly fileName: string;
+  readonly parameters: UploadParameters;
+}
+
+interface Stored {
+  readonly uploadId: string;
+  readonly bytes: number;
+}
+
+const MAX_FIELD_BYTES = 1024;
+const MAX_FIELDS = 16;
+const UNNAMED = 'audio';
+
+/** @param check throws when the parameters are wrong; for a raw body before a byte is stored. */
+export function receiveUpload(
+  gateway: Gateway,
+  request: Request,
+  check: (parameters: UploadParameters) => void,
+): Promise<Upload> {
+  const query = queryObject(new URL(request.url, 'http://gateway').searchParams);
+  const isForm = request.is('multipart/form-data') === 'multipart/form-data';
+  return isForm ? receiveForm(gateway, request, query, check) : receiveBody(gateway, request, query, check);
+}
+
+export async function discardUpload(gateway: Gateway, { uploadId }: Stored): Promise<void> {
+  await gateway.objects.deleteAll(objectKeys.uploads(gateway.settings.tenant, uploadId));
+}
+
+async function receiveBody(
+  gateway: Gateway,
+  request: Request,
+  query: Record<string, string>,
+  check: (parameters: UploadParameters) => void,
+): Promise<Upload> {
+  const parameters = parseParameters(uploadParameters, query);
+  check(parameters);
+  return { ...(await store(gateway, request)), fileName: parameters.filename ?? UNNAMED, parameters };
+}
+
+/** Fields may follow the file: it is stored first, and let go of again when a field is wrong. */
+async function receiveForm(
+  gateway: Gateway,
+  request: Request,
+  query: Record<string, string>,
+  check: (parameters: UploadParameters) => void,
+): Promise<Upload> {
+  const form = openForm(request);
+  const fields = collectFields(form, query);
+  const files = collectFile(form, gateway);
+  await pipeline(request, form).catch((error: unknown) => {
+    throw new Failure(
+      'incomplete_upload',
+      `the form ended early: ${error instanceof Error ? error.message : 'cut off'}`,
+    );
+  });
+  const file = await files.stored();
+  try {
+    const fault = fields.faults[0] ?? files.faults[0];
+    if (fault !== undefined) throw fault;
+    const parameters = parseParameters(uploadParameters, fields.values);
+    check(parameters);
+    return { ...file, fileName: parameters.filename ?? file.fileName, parameters };
+  } catch (error) {
+    await discardUpload(gateway, file);
+    throw error;
+  }
+}
+
+function openForm(request: Request): BusboyInstance {
+  const limits = {
+    fieldSize: MAX_FIELD_BYTES,
+    fieldNameSize: 100,
+    fields: MAX_FIELDS,
+    files: 2,
+    parts: MAX_FIELDS + 2,
+  };
+  try {
+    return new Busboy({
+      headers: { ...request.headers, 'content-type': request.headers['content-type'] ?? '' },
+      limits,
+    });
+  } catch (error) {
+    throw new Failure('invalid_upload', `not a form: ${error instanceof Error ? error.message : 'malformed'}`);
+  }
+}
+
+function collectFields(form: BusboyInstance, query: Record<string, string>) {
+  const values: Record<string, string> = Object.assign(Object.create(null), query);
+  const faults: Failure[] = [];
+  form.on('field', (name, value, nameCut, valueCut) => {
+    if (nameCut || valueCut)
+      faults.push(new Failure('invalid_upload', `a field has more than ${MAX_FIELD_BYTES} bytes`));
+    else if (Object.hasOwn(values, name))
+      faults.push(new Failure('invalid_parameter', `${name}: given more than once`));
+    else values[name] = value;
+  });
+  form.on('fieldsLimit', () => faults.push(new Failure('invalid_upload', `a form has at most ${MAX_FIELDS} fields`)));
+  return { values, faults };
+}
+
+function collectFile(form: BusboyInstance, gateway: Gateway) {
+  const faults: Failure[] = [];
+  let stored: Promise<Stored & { fileName: string }> | null = null;
+  form.on('file', (name, stream, fileName) => {
+    if (name !== 'file' || stored !== null) {
+      faults.push(new Failure('invalid_upload', 'a form holds one part named `file`, and no other file'));
+      stream.resume();
+      return;
+    }
+    stored = store(gateway, stream).then((at) => ({ ...at, fileName: fileName || UNNAMED }));
+    stored.catch(() => stream.resume());
+  });
+  return {
+    faults,
+    stored: () => stored ?? Promise.reject(faults[0] ?? new Failure('invalid_upload', 'the form has no part `file`')),
+  };
+}
+
+/** Stores a body under an id of our own; one that is empty, too large or cut off leaves nothing behind. */
+async function store(gateway: Gateway, body: AsyncIterable<Buffer>): Promise<Stored> {
+  const uploadId = randomUUID();
+  const key = objectKeys.upload(gateway.settings.tenant, uploadId);
+  const bytes = await gateway.objects.putStream(key, limited(body, gateway.settings.maxUploadBytes));
+  if (bytes > 0) return { uploadId, bytes };
+  await discardUpload(gateway, { uploadId, bytes });
+  throw new Failure('empty_audio', 'the file is empty');
+}
+
+async function* limited(body: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  try {
+    for await (const chunk of body) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw new Failure('upload_too_large', `more than ${maxBytes} bytes`);
+      yield chunk;
+    }
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure('incomplete_upload', 'the body ended early');
+  }
+}

@@ -1,0 +1,200 @@
+/** Sessions as workflows: this folder is the one place of the gateway that knows Temporal's client. */
+import {
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+} from '@temporalio/client';
+import type { Client, Workflow, WorkflowHandle } from '@temporalio/client';
+import { setTimeout as pause } from 'node:timers/promises';
+import { specAttributes } from '../../workflows/attributes.ts';
+import {
+  CONTROL_QUEUE,
+  QUERY,
+  REFUSAL,
+  SIGNAL,
+  UPDATE,
+  WORKFLOW,
+  sessionWorkflowId,
+} from '../../workflows/contract.ts';
+import type {
+  Attach,
+  AttachAnswer,
+  FileInput,
+  LiveInput,
+  ProbeAnswer,
+  SegmentsAnswer,
+  SessionRef,
+  SessionResult,
+  SessionSpec,
+  SessionView,
+} from '../../workflows/contract.ts';
+import { Failure } from '../failures.ts';
+import type { QueuedSession, SessionsPort, WorkerSummary } from '../ports.ts';
+import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
+import { Visibility } from './visibility.ts';
+
+/** A stalled orchestrator is found by this limit, not by the default of 10 s; replay must fit. */
+const WORKFLOW_TASK_TIMEOUT = '2s';
+const RESULT_RETRY_MS = 500;
+
+export class TemporalSessions implements SessionsPort {
+  readonly #client: Client;
+  readonly #deadlineMs: number;
+  readonly #visibility: Visibility;
+  #workers: { readonly atMs: number; readonly list: Promise<WorkerSummary[]> } | null = null;
+
+  /** @param deadlineMs longest wait for one answer. */
+  constructor(client: Client, deadlineMs: number) {
+    this.#client = client;
+    this.#deadlineMs = deadlineMs;
+    this.#visibility = new Visibility(client);
+  }
+
+  async attach(input: LiveInput, attach: Attach): Promise<AttachAnswer | { readonly ended: SessionResult }> {
+    try {
+      return await this.#withDeadline(() =>
+        this.#client.workflow.executeUpdateWithStart<Workflow, AttachAnswer, [Attach]>(UPDATE.attach, {
+          args: [attach],
+          startWorkflowOperation: new WithStartWorkflowOperation(WORKFLOW.session, {
+            ...this.#startOptions(input, 'live'),
+            args: [input],
+            workflowIdConflictPolicy: 'USE_EXISTING',
+          }),
+        }),
+      );
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal?.type === REFUSAL.formatChanged) throw new Failure('format_changed', refusal.message);
+      const ended = refusal?.type === REFUSAL.sessionEnded || error instanceof WorkflowExecutionAlreadyStartedError;
+      if (!ended) throw asOurs(error);
+      return { ended: await this.result(input.ref, AbortSignal.timeout(this.#deadlineMs)) };
+    }
+  }
+
+  #startOptions(spec: SessionSpec, kind: 'live' | 'file') {
+    return {
+      taskQueue: CONTROL_QUEUE,
+      workflowId: sessionWorkflowId(spec.ref),
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+      typedSearchAttributes: specAttributes(spec, kind),
+      memo: { startedAt: new Date().toISOString() },
+    } as const;
+  }
+
+  async detach(ref: SessionRef, connection: string): Promise<void> {
+    await this.#signal(sessionWorkflowId(ref), SIGNAL.detach, { connection });
+  }
+
+  async finishAudio(ref: SessionRef, endByte: number): Promise<void> {
+    await this.#signal(sessionWorkflowId(ref), SIGNAL.finishAudio, { endByte });
+  }
+
+  async workerLost(workflowId: string, epoch: number, why: string): Promise<void> {
+    await this.#signal(workflowId, SIGNAL.workerLost, { epoch, why });
+  }
+
+  async cancel(ref: SessionRef): Promise<void> {
+    const handle = this.#handle(ref);
+    await this.#ask(() => handle.signal(SIGNAL.cancel));
+  }
+
+  /** A signal that is late, because the session has ended, is no fault. */
+  async #signal(workflowId: string, name: string, payload: object): Promise<void> {
+    try {
+      await this.#withDeadline(() => this.#client.workflow.getHandle(workflowId).signal(name, payload));
+    } catch (error) {
+      if (!isGone(error)) throw asOurs(error);
+    }
+  }
+
+  segments(ref: SessionRef, from: number): Promise<SegmentsAnswer> {
+    return this.#ask(() => this.#handle(ref).query<SegmentsAnswer, [number]>(QUERY.segments, from));
+  }
+
+  view(ref: SessionRef): Promise<SessionView> {
+    return this.#ask(() => this.#handle(ref).query<SessionView>(QUERY.view));
+  }
+
+  async result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult> {
+    for (;;) {
+      try {
+        return await this.#client.withAbortSignal(signal, () => this.#handle(ref).result() as Promise<SessionResult>);
+      } catch (error) {
+        if (error instanceof WorkflowFailedError) return resultOfFailure(error);
+        if (signal.aborted || !isAway(error)) throw asOurs(error);
+        await pause(RESULT_RETRY_MS);
+      }
+    }
+  }
+
+  async startFile(input: FileInput): Promise<void> {
+    try {
+      await this.#withDeadline(() =>
+        this.#client.workflow.start(WORKFLOW.file, { ...this.#startOptions(input, 'file'), args: [input] }),
+      );
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) {
+        throw new Failure('session_exists', `a session with the id ${input.ref.id} exists already`);
+      }
+      throw asOurs(error);
+    }
+  }
+
+  async probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null> {
+    try {
+      return await this.#client.withDeadline(Date.now() + waitMs, () =>
+        this.#handle(ref).executeUpdate<ProbeAnswer, []>(UPDATE.probed),
+      );
+    } catch (error) {
+      // It takes longer, or it is over already: the session's state says the rest.
+      if (isAway(error) || isGone(error)) return null;
+      throw error;
+    }
+  }
+
+  list(tenant: string, limit: number, cursor: string | null) {
+    return this.#ask(() => this.#visibility.sessions(tenant, limit, cursor));
+  }
+
+  queue(model: string): Promise<QueuedSession[]> {
+    return this.#ask(() => this.#visibility.queue(model));
+  }
+
+  meanSessionMs(model: string): Promise<number | null> {
+    return this.#ask(() => this.#visibility.meanSessionMs(model));
+  }
+
+  /** Asked for at most once a second. */
+  workers(): Promise<WorkerSummary[]> {
+    const nowMs = performance.now();
+    if (this.#workers === null || nowMs - this.#workers.atMs > 1000) {
+      const list = this.#ask(() => this.#visibility.workers());
+      this.#workers = { atMs: nowMs, list };
+      list.catch(() => (this.#workers = null));
+    }
+    return this.#workers.list;
+  }
+
+  async check(): Promise<void> {
+    await this.#ask(() =>
+      this.#client.workflowService.describeNamespace({ namespace: this.#client.options.namespace }),
+    );
+  }
+
+  #handle(ref: SessionRef): WorkflowHandle {
+    return this.#client.workflow.getHandle(sessionWorkflowId(ref));
+  }
+
+  #withDeadline<T>(call: () => Promise<T>): Promise<T> {
+    return this.#client.withDeadline(Date.now() + this.#deadlineMs, call);
+  }
+
+  async #ask<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#withDeadline(call);
+    } catch (error) {
+      throw asOurs(error);
+    }
+  }
+}

@@ -1,0 +1,118 @@
+/** Lists out of Temporal's visibility: sessions, queues, workers. */
+import type { Client } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { Payload } from '@temporalio/common';
+import { WORKFLOW } from '../../workflows/contract.ts';
+import type { WorkerFacts, WorkerReport } from '../../workflows/contract.ts';
+import type { QueuedSession, SessionSummary, WorkerSummary } from '../ports.ts';
+
+/** One row of a visibility list: search attributes and memo are decoded. */
+interface Row {
+  readonly workflowId: string;
+  readonly startMs: number;
+  readonly closeMs: number | null;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly memo: Readonly<Record<string, unknown>>;
+}
+
+const MAX_ROWS = 1000;
+/** How many ended sessions the mean length is taken from. */
+const RECENT = 50;
+
+export const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+
+const workflowTypes = (...types: string[]): string => `WorkflowType IN (${types.map(quoted).join(', ')})`;
+
+type Time = { seconds?: { toString(): string } | null; nanos?: number | null } | null | undefined;
+const milliseconds = (time: Time): number | null =>
+  time ? Number((time.seconds ?? 0).toString()) * 1000 + Math.floor((time.nanos ?? 0) / 1e6) : null;
+
+const decodeAll = (fields: Record<string, unknown> | null | undefined): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(fields ?? {}).map(([name, payload]) => [
+      name,
+      defaultPayloadConverter.fromPayload(payload as Payload),
+    ]),
+  );
+
+const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+const isoTime = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+
+/** The part of a workflow id after `session/<tenant>/`. */
+const idOf = (workflowId: string): string => workflowId.split('/').slice(2).join('/');
+
+export class Visibility {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  async sessions(tenant: string, limit: number, cursor: string | null) {
+    const which = `${workflowTypes(WORKFLOW.session, WORKFLOW.file)} AND LonghandTenant = ${quoted(tenant)}`;
+    const page = await this.#page(`${which} AND ExecutionStatus != 'ContinuedAsNew'`, limit, cursor);
+    return { sessions: page.rows.map(summaryOf), cursor: page.cursor };
+  }
+
+  /** Sessions that wait for a worker of the model, in the order in which Temporal is likely to serve them. */
+  async queue(model: string): Promise<QueuedSession[]> {
+    const which = `ExecutionStatus = 'Running' AND LonghandModel = ${quoted(model)} AND LonghandState = 'queued'`;
+    const { rows } = await this.#page(`${workflowTypes(WORKFLOW.session, WORKFLOW.span)} AND ${which}`, MAX_ROWS, null);
+    const priority = ({ attributes }: Row) => Number(attributes['LonghandPriority'] ?? 5);
+    const since = ({ attributes, startMs }: Row) => Date.parse(text(attributes['LonghandQueuedAt']) ?? '') || startMs;
+    return rows.sort((a, b) => priority(a) - priority(b) || since(a) - since(b));
+  }
+
+  /** Mean life of the live sessions of a model that ended last; null when none has. */
+  async meanSessionMs(model: string): Promise<number | null> {
+    const which = `ExecutionStatus = 'Completed' AND LonghandModel = ${quoted(model)}`;
+    const { rows } = await this.#page(`${workflowTypes(WORKFLOW.session)} AND ${which}`, RECENT, null);
+    const lengths = rows.map(({ startMs, closeMs }) => (closeMs ?? startMs) - startMs);
+    return lengths.length === 0 ? null : lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+  }
+
+  async workers(): Promise<WorkerSummary[]> {
+    const { rows } = await this.#page(
+      `${workflowTypes(WORKFLOW.worker)} AND ExecutionStatus = 'Running'`,
+      MAX_ROWS,
+      null,
+    );
+    return Promise.all(rows.map((row) => this.#worker(row)));
+  }
+
+  /** Facts are in the memo; what the worker is doing is in its presence's last heartbeat. */
+  async #worker({ workflowId, memo }: Row): Promise<WorkerSummary> {
+    const { raw } = await this.#client.workflow.getHandle(workflowId).describe();
+    const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
+    const report = payload ? defaultPayloadConverter.fromPayload<WorkerReport>(payload) : null;
+    return { ...(memo['facts'] as WorkerFacts), sessions: report?.sessions ?? [] };
+  }
+
+  async #page(query: string, pageSize: number, cursor: string | null) {
+    const { namespace } = this.#client.options;
+    const nextPageToken = cursor === null ? null : Buffer.from(cursor, 'base64url');
+    const request = { namespace, query, pageSize, nextPageToken };
+    const answer = await this.#client.workflowService.listWorkflowExecutions(request);
+    const rows = answer.executions.map(({ execution, startTime, closeTime, searchAttributes, memo }): Row => ({
+      workflowId: execution?.workflowId ?? '',
+      startMs: milliseconds(startTime) ?? 0,
+      closeMs: milliseconds(closeTime),
+      attributes: decodeAll(searchAttributes?.indexedFields),
+      memo: decodeAll(memo?.fields),
+    }));
+    const token = Buffer.from(answer.nextPageToken).toString('base64url');
+    return { rows, cursor: token === '' ? null : token };
+  }
+}
+
+function summaryOf({ workflowId, startMs, closeMs, attributes, memo }: Row): SessionSummary {
+  return {
+    id: idOf(workflowId),
+    kind: text(attributes['LonghandKind']) ?? 'live',
+    state: text(attributes['LonghandState']) ?? 'queued',
+    model: text(attributes['LonghandModel']) ?? '',
+    worker: text(attributes['LonghandWorker']),
+    startedAt: text(memo['startedAt']) ?? new Date(startMs).toISOString(),
+    endedAt: isoTime(closeMs),
+  };
+}
