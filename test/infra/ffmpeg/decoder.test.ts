@@ -1,0 +1,237 @@
+import { randomBytes } from 'node:crypto';
+import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createDecoder } from '../../../infra/ffmpeg/decoder.ts';
+import type { Decoder, DecoderOptions } from '../../../infra/ffmpeg/decoder.ts';
+import { encode } from '../../harness/encode.ts';
+import { nativeFfmpeg } from '../../harness/native-ffmpeg.ts';
+import { loudness, sound, SOUND_MS, wav } from '../../harness/sound.ts';
+
+const OPTIONS: DecoderOptions = {
+  ffmpeg: 'wasm',
+  searchPath: '',
+  maxMs: 60_000,
+  stallMs: 20_000,
+  limitMs: 60_000,
+};
+
+const ENCODINGS = [
+  { name: '8k.wav', options: ['-ar', '8000'] },
+  { name: '48k-stereo.wav', options: ['-ar', '48000', '-ac', '2'] },
+  { name: '24bit.wav', options: ['-c:a', 'pcm_s24le'] },
+  { name: 'float.wav', options: ['-c:a', 'pcm_f32le'] },
+  { name: 'mulaw.wav', options: ['-ar', '8000', '-c:a', 'pcm_mulaw'] },
+  { name: 'alaw.wav', options: ['-ar', '8000', '-c:a', 'pcm_alaw'] },
+  { name: 'mulaw.au', options: ['-ar', '8000', '-c:a', 'pcm_mulaw'] },
+  { name: 'speech.mp3', options: ['-b:a', '64k'] },
+  { name: 'speech.flac', options: [] },
+  { name: 'opus.webm', options: ['-c:a', 'libopus'] },
+  { name: 'opus.ogg', options: ['-c:a', 'libopus'] },
+  { name: 'moov-at-the-end.m4a', options: ['-c:a', 'aac'] },
+  { name: 'with-video.mp4', options: ['-f', 'lavfi', '-i', 'color=size=32x32:rate=5', '-shortest', '-c:v', 'mpeg4'] },
+  {
+    name: 'no-audio.mp4',
+    options: ['-f', 'lavfi', '-i', 'color=size=32x32:rate=5:duration=1', '-map', '1:v', '-c:v', 'mpeg4'],
+  },
+];
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'longhand-decoder-'));
+  await writeFile(join(folder, 'plain.wav'), wav(sound()));
+  await encode(folder, 'plain.wav', ENCODINGS);
+}, 60_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function file(name: string, bytes: Buffer | string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, bytes);
+  return path;
+}
+
+const decoded = async (decoder: Decoder, path: string): Promise<Buffer> =>
+  Buffer.concat(await Array.fromAsync(decoder.decodeAudio(path)));
+
+/** An encoder's delay and a resampler's edges may move a border by one step of 50 ms. */
+function expectSound(pcm: Buffer, ms = SOUND_MS): void {
+  expect(pcm.byteLength % 2).toBe(0);
+  expect(Math.abs(pcm.byteLength / 32 - ms)).toBeLessThan(150);
+  const expected = loudness(sound());
+  const got = loudness(pcm);
+  const wrong = Array.from(got).filter(
+    (mark, at) => ![at - 1, at, at + 1].some((near) => (expected[near] ?? '.') === mark),
+  );
+  expect({ got, wrong: wrong.length }).toEqual({ got, wrong: 0 });
+  expect(got).toContain('#');
+}
+
+const native = await nativeFfmpeg('decoding with a native ffmpeg');
+const kinds: [string, typeof describe][] = [
+  ['wasm', describe],
+  [native ?? 'native', native === null ? describe.skip : describe],
+];
+
+for (const [ffmpeg, suite] of kinds) {
+  suite(`decoding with ffmpeg (${ffmpeg === 'wasm' ? 'wasm' : 'native'}):`, () => {
+    let decoder: Decoder;
+    beforeAll(async () => {
+      decoder = await createDecoder({ ...OPTIONS, ffmpeg });
+    });
+
+    test.each(['plain.wav', ...ENCODINGS.map(({ name }) => name).filter((name) => name !== 'no-audio.mp4')])(
+      '%s comes out as 16 kHz mono',
+      async (name) => {
+        const path = join(folder, name);
+        expect(await decoder.probe(path)).toEqual({ ok: true });
+        expectSound(await decoded(decoder, path));
+      },
+      20_000,
+    );
+
+    test.each([
+      ['0', 0],
+      ['0xFFFFFFFF', 0xffffffff],
+      ['more than the file', 0x7fffff00],
+      ['a little more than the file', SOUND_MS * 32 + 2],
+    ])('a WAV header that claims %s gives the bytes that are there', async (_, dataBytes) => {
+      const path = await file(`lies-${dataBytes}.wav`, wav(sound(), { dataBytes }));
+      expect(await decoder.probe(path)).toEqual({ ok: true });
+      expectSound(await decoded(decoder, path));
+    });
+
+    test('a file cut off in the middle gives what is there', async () => {
+      const mp3 = await readFile(join(folder, 'speech.mp3'));
+      const path = await file('half.mp3', mp3.subarray(0, mp3.byteLength / 2));
+      expect(Math.abs((await decoded(decoder, path)).byteLength / 32 - SOUND_MS / 2)).toBeLessThan(200);
+    });
+
+    test('the extension of a file means nothing', async () => {
+      const path = join(folder, 'mp3-named.wav');
+      await copyFile(join(folder, 'speech.mp3'), path);
+      expectSound(await decoded(decoder, path));
+    });
+
+    const refusals: [string, () => Promise<string>, string][] = [
+      ['an empty file', () => file('empty.wav', ''), 'empty_audio'],
+      ['a WAV header and nothing', () => file('header.wav', wav(Buffer.alloc(0))), 'empty_audio'],
+      ['one byte', () => file('one.wav', 'R'), 'unsupported_audio'],
+      ['text', () => file('text.mp3', 'To whom it may concern, this is no audio.\n'.repeat(50)), 'unsupported_audio'],
+      [
+        'a ZIP',
+        () => file('zip.mp3', Buffer.concat([Buffer.from('PK\x03\x04'), randomBytes(5000)])),
+        'unsupported_audio',
+      ],
+      ['a picture', () => file('picture.mp3', PNG), 'unsupported_audio'],
+      ['a film without sound', () => Promise.resolve(join(folder, 'no-audio.mp4')), 'unsupported_audio'],
+      ['4 GHz', () => file('4ghz.wav', wav(sound(), { sampleRate: 4_000_000_000 })), 'unsupported_audio'],
+      ['0 Hz', () => file('0hz.wav', wav(sound(), { sampleRate: 0 })), 'unsupported_audio'],
+      ['255 channels', () => file('255.wav', wav(sound(), { channels: 255 })), 'unsupported_audio'],
+    ];
+    test.each(refusals)('%s is refused, in words without a path', async (_, make, reason) => {
+      const path = await make();
+      const verdict = await decoder.probe(path);
+      expect(verdict).toMatchObject({ ok: false, reason });
+      expect(JSON.stringify(verdict)).not.toContain(folder);
+      await expect(decoded(decoder, path)).rejects.toMatchObject({ name: 'AudioRefused', reason });
+    });
+
+    test('a WAV that claims samples of 3 bits is refused', async () => {
+      expect(await decoder.probe(await file('3bit.wav', wav(sound(), { bits: 3 })))).toEqual({
+        ok: false,
+        reason: 'unsupported_audio',
+        detail: 'the file claims samples of 3 bits: 8 to 64 are taken',
+      });
+    });
+
+    test('random bytes named .wav are refused, whatever they look like', async () => {
+      for (const seed of [1, 2, 3]) {
+        const path = await file('random.wav', noise(seed, 200_000));
+        expect(await decoder.probe(path)).toMatchObject({ ok: false, reason: 'unsupported_audio' });
+      }
+    }, 20_000);
+
+    const secret = 'plain.wav';
+    const playlists: [string, string][] = [
+      ['m3u8', `#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://FOLDER/${secret}\n#EXT-X-ENDLIST\n`],
+      ['m3u8 with a name', `#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n${secret}\n#EXT-X-ENDLIST\n`],
+      ['concat', `ffconcat version 1.0\nfile ${secret}\n`],
+      ['sdp', 'v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n'],
+      [
+        'mpd',
+        `<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet mimeType="audio/mp4"><Representation id="1" bandwidth="1"><BaseURL>${secret}</BaseURL></Representation></AdaptationSet></Period></MPD>`,
+      ],
+    ];
+    test.each(playlists)('a playlist (%s) that names another file is refused', async (_, content) => {
+      const path = await file('list.wav', content.replace('FOLDER', folder));
+      expect(await decoder.probe(path)).toMatchObject({ ok: false, reason: 'unsupported_audio' });
+      await expect(decoded(decoder, path)).rejects.toMatchObject({ reason: 'unsupported_audio' });
+    });
+
+    test('audio that is too long is refused by its header at once, and by its samples where the header lies', async () => {
+      const short = await createDecoder({ ...OPTIONS, ffmpeg, maxMs: SOUND_MS - 1 });
+      const exact = await createDecoder({ ...OPTIONS, ffmpeg, maxMs: SOUND_MS });
+      const refused = { reason: 'too_long', detail: 'the audio is longer than 3999 ms, the longest that is taken' };
+      expect(await short.probe(join(folder, 'plain.wav'))).toMatchObject(refused);
+      await expect(decoded(short, join(folder, 'plain.wav'))).rejects.toMatchObject(refused);
+      const lying = await file('lies.wav', wav(sound(), { dataBytes: 0xffffffff }));
+      await expect(decoded(short, lying)).rejects.toMatchObject(refused);
+      expect(await exact.probe(join(folder, 'plain.wav'))).toEqual({ ok: true });
+      expectSound(await decoded(exact, join(folder, 'plain.wav')));
+    });
+
+    test('an abort ends the decoder with its reason', async () => {
+      const cancel = new AbortController();
+      const path = await file('long.wav', wav(Buffer.concat(Array.from({ length: 12 }, sound))));
+      const pcm = decoder.decodeAudio(path, cancel.signal);
+      await pcm.next();
+      cancel.abort(new RangeError('enough'));
+      await expect(Array.fromAsync(pcm)).rejects.toThrow('enough');
+      await expect(decoder.probe(path, cancel.signal)).rejects.toThrow('enough');
+    });
+
+    test('a reader that stops early ends the decoder', async () => {
+      for await (const chunk of decoder.decodeAudio(join(folder, 'plain.wav'))) {
+        expect(chunk.byteLength).toBeGreaterThan(0);
+        break;
+      }
+    });
+
+    test('a decoder that is too slow is ended', async () => {
+      const hurried = await createDecoder({ ...OPTIONS, ffmpeg, limitMs: 1 });
+      await expect(hurried.probe(join(folder, 'plain.wav'))).rejects.toThrow('works for too long and was ended');
+      const impatient = await createDecoder({ ...OPTIONS, ffmpeg, stallMs: 1 });
+      await expect(impatient.probe(join(folder, 'plain.wav'))).rejects.toThrow('gives nothing any more and was ended');
+    });
+  });
+}
+
+(native === null ? test.skip : test)('takes the ffmpeg on the search path before its own', async () => {
+  await symlink(native ?? '', join(folder, 'ffmpeg'));
+  expect(await createDecoder({ ...OPTIONS, ffmpeg: 'auto' })).toMatchObject({ kind: 'wasm' });
+  const searchPath = `/nowhere::${folder}`;
+  expect(await createDecoder({ ...OPTIONS, ffmpeg: 'auto', searchPath })).toMatchObject({ kind: 'native' });
+});
+
+test('an ffmpeg that is not there is said by name', async () => {
+  await expect(createDecoder({ ...OPTIONS, ffmpeg: '/nowhere/ffmpeg' })).rejects.toMatchObject({
+    name: 'DecoderFailed',
+    message: 'ffmpeg does not run (/nowhere/ffmpeg)',
+  });
+});
+
+const PNG = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+
+/** Bytes of a linear congruential generator (Numerical Recipes), the same in every run. */
+function noise(seed: number, length: number): Buffer {
+  let state = seed;
+  return Buffer.from(
+    Array.from({ length }, () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return state >>> 24;
+    }),
+  );
+}
