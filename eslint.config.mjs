@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import ts from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['.longhand', '.tools', 'node_modules', 'gateway/page', '*.mjs', '*.cjs'] },
+  { ignores: ['.longhand', '.tools', 'node_modules', 'gateway/page', '**/*.mjs', '*.cjs'] },
   js.configs.recommended,
   ts.configs.strictTypeChecked,
   {

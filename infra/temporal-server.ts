@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { ManagedProcess, type RestartPolicy } from './processes/managed-process.ts';
-import { endRemembered, writePid } from './processes/pid-file.ts';
+import { endRemembered } from './processes/pid-file.ts';
 import { freePort } from './processes/ports.ts';
 
 export interface TemporalServerOptions {
@@ -131,11 +131,9 @@ export async function temporalServer(options: TemporalServerOptions): Promise<Te
       args: temporalArguments(options, { port, uiPort }),
       environment: options.environment,
       logFile: options.logFile,
+      pidFile: pidFile(databaseFile),
       orphan: 'guarded',
-      async ready(child, ended) {
-        if (child.pid !== undefined) await writePid(pidFile(databaseFile), child.pid);
-        await temporalReady(address, options.namespace, Object.keys(options.searchAttributes), ended);
-      },
+      ready: (_child, ended) => temporalReady(address, options.namespace, Object.keys(options.searchAttributes), ended),
     },
     options.say,
     options.restart,

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { guard } from './guard.ts';
 import { LogFile } from './log-file.ts';
+import { writePid } from './pid-file.ts';
 
 export interface ProcessSpec<Ready> {
   /** For people and for the log file. */
@@ -13,6 +14,8 @@ export interface ProcessSpec<Ready> {
   readonly args: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   readonly logFile: string;
+  /** Remembers the child's process id, so that the next start can end one that was left behind. */
+  readonly pidFile: string;
   /** `ipc`: the child ends by itself once its channel closes. `guarded`: it cannot, so it is ended from outside. */
   readonly orphan: 'ipc' | 'guarded';
   /** Answers once the child does its work. `ended` is aborted when the child is gone. */
@@ -141,14 +144,14 @@ export class ManagedProcess<Ready> {
     this.#run?.child.kill(signal);
   }
 
-  /** SIGTERM, after `graceMs` SIGKILL; answers once the child is gone. No restart follows. */
+  /** SIGTERM, after `graceMs` (0: at once) SIGKILL; answers once the child is gone. No restart follows. */
   async stop(graceMs: number): Promise<void> {
     this.#life.abort();
     const run = this.#run;
     if (run === null) return;
-    run.child.kill('SIGTERM');
+    run.child.kill(graceMs === 0 ? 'SIGKILL' : 'SIGTERM');
     const impatience = setTimeout(() => {
-      this.#say(`${this.name} did not end within ${graceMs / 1000} s: killed`);
+      if (graceMs > 0) this.#say(`${this.name} did not end within ${graceMs / 1000} s: killed`);
       run.child.kill('SIGKILL');
     }, graceMs);
     await run.exited;
@@ -167,6 +170,7 @@ export class ManagedProcess<Ready> {
     // Its own process group: Ctrl-C in the terminal reaches the supervisor alone, which ends things in order.
     const child = spawn(file, [...args], { env: environment, stdio: [...stdio], detached: true });
     this.#log.fact('started', { pid: child.pid, args });
+    if (child.pid !== undefined) writePid(this.#spec.pidFile, child.pid);
     for (const stream of [child.stdout, child.stderr]) if (stream !== null) this.#copy(stream);
     const ended = new AbortController();
     const exited = this.#exit(child, orphan === 'guarded', ended);

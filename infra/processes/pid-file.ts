@@ -1,5 +1,7 @@
 /** Remembers a process across the death of its supervisor, and knows it again. */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** Whether a process of this id exists. */
@@ -24,7 +26,11 @@ async function commandLine(pid: number): Promise<string[]> {
   return raw.split('\0');
 }
 
-export const writePid = (file: string, pid: number): Promise<void> => writeFile(file, `${pid}\n`);
+/** Synchronous: between a child's start and the note of it there is no moment at which both could be lost. */
+export function writePid(file: string, pid: number): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${pid}\n`);
+}
 
 async function endsWithin(pid: number, ms: number): Promise<boolean> {
   const until = Date.now() + ms;

@@ -27,6 +27,7 @@ const spec = (script: string): ProcessSpec<Record<string, unknown>> => ({
   args: ['-e', script],
   environment: { ...process.env, NODE_OPTIONS: '' },
   logFile: join(folder, 'logs', 'child.log'),
+  pidFile: join(folder, 'run', 'child.pid'),
   orphan: 'ipc',
   ready: readyMessage,
 });

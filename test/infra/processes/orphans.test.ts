@@ -22,7 +22,7 @@ test('a guarded process ends when its supervisor is killed', async () => {
   const script = `
     import { ManagedProcess } from '${join(process.cwd(), 'infra/processes/managed-process.ts')}';
     const spec = { name: 'child', file: process.execPath, args: ['-e', '${idle}'], environment: process.env,
-      logFile: '${join(folder, 'child.log')}', orphan: 'guarded', ready: async () => undefined };
+      logFile: '${join(folder, 'child.log')}', pidFile: '${join(folder, 'child.pid')}', orphan: 'guarded', ready: async () => undefined };
     const child = new ManagedProcess(spec, () => undefined);
     await child.start();
     console.log(child.pid);`;
@@ -41,10 +41,10 @@ test('a remembered process is ended only if it is the same one', async () => {
   const child = spawn(process.execPath, ['-e', idle, '/data/one.db']);
   const exited = once(child, 'exit');
   await once(child, 'spawn');
-  await writePid(pidFile, child.pid ?? 0);
+  writePid(pidFile, child.pid ?? 0);
   expect(await endRemembered(pidFile, '/data/other.db')).toBeNull();
   expect(child.exitCode).toBeNull();
-  await writePid(pidFile, child.pid ?? 0);
+  writePid(pidFile, child.pid ?? 0);
   expect(await endRemembered(pidFile, '/data/one.db')).toBe(child.pid);
   expect(await exited).toEqual([null, 'SIGTERM']);
 });
