@@ -79,6 +79,14 @@ const settings = {
   LONGHAND_WORKERS: setting(integer(0, 1000).default(1), 'ASR worker processes a model that `npm start` runs'),
   LONGHAND_SLOTS: setting(integer(1, 10_000).default(8), 'sessions one ASR worker process serves at a time'),
   LONGHAND_BOOTSTRAP_KEY: setting(optional(), 'API key for the identity to come: accepted, unused now'),
+  LONGHAND_URL: setting(
+    z
+      .url({ protocol: /^https?$/, error: 'is not an address: expected http://host:port or https://host' })
+      .nullable()
+      .default(null),
+    'address that the command line speaks to; default: http://127.0.0.1 at LONGHAND_HTTP_PORT',
+  ),
+  LONGHAND_API_KEY: setting(optional(), 'API key that the command line shows: `Authorization: Bearer`'),
   LONGHAND_MODELS: setting(modelsJson, 'models by name, as JSON'),
   LONGHAND_DEFAULT_MODEL: setting(text().default('en'), 'model of a request that names none'),
   LONGHAND_MODEL: setting(optional(), 'model that an ASR worker process serves; default: the default model'),
@@ -149,7 +157,7 @@ const settings = {
     'what decodes files: `auto` (ffmpeg on PATH, else @ffmpeg/core), `wasm` (@ffmpeg/core), or the path of an ffmpeg',
   ),
   LONGHAND_DECODE_STALL_MS: setting(
-    integer(100, hourMs).default(30_000),
+    integer(100, hourMs).default(20_000),
     'a decoder that gives nothing for so long is ended',
   ),
   LONGHAND_DECODE_LIMIT_MS: setting(
@@ -238,14 +246,32 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   return { ...result.data, LONGHAND_DATA_DIR: resolve(result.data.LONGHAND_DATA_DIR) };
 }
 
+/** A setting as text; secrets are hidden. */
+export interface SettingDescription {
+  readonly name: string;
+  readonly value: string;
+  /** The home folder is written `~`: the same text on every machine. */
+  readonly defaultValue: string;
+  readonly meaning: string;
+}
+
 /** Every setting with its value, its default and its meaning; secrets are hidden. */
-export function describeConfig(config: Config): { name: string; value: string; meaning: string }[] {
+export function describeConfig(config: Config): SettingDescription[] {
+  const defaults = schema.parse({});
   return Object.entries(settings).map(([name, { description }]) => {
-    const value = config[name as keyof Config];
-    const shown = typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '');
-    return { name, value: SECRET.test(name) && shown !== '' ? '(set)' : shown, meaning: description ?? '' };
+    const key = name as keyof Config;
+    const value = asText(config[key]);
+    return {
+      name,
+      value: SECRET.test(name) && value !== '' ? '(set)' : value,
+      defaultValue: asText(defaults[key]).replace(homedir(), '~'),
+      meaning: description ?? '',
+    };
   });
 }
+
+const asText = (value: unknown): string =>
+  typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '');
 
 /** The environment for a child process: this one's, with some settings replaced. */
 export const childEnvironment = (replaced: Record<string, string>): NodeJS.ProcessEnv => ({

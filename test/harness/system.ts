@@ -1,0 +1,200 @@
+/** A whole installation for tests: the real Temporal server and real processes, each of which can be killed. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { silentProgress } from '../../infra/assets/progress.ts';
+import { resolveTemporal } from '../../infra/assets/resolve.ts';
+import { readConfig } from '../../infra/config.ts';
+import { temporalServer } from '../../infra/temporal-server.ts';
+import type { TemporalServer } from '../../infra/temporal-server.ts';
+import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
+
+type Settings = Record<string, string>;
+
+/** A process of ours: started, killed and started again as the test likes. */
+export class Part {
+  readonly name: string;
+  readonly #entry: string;
+  readonly #settings: Settings;
+  readonly #logFile: string;
+  #child: ChildProcess | null = null;
+  #ready: Readonly<Record<string, unknown>> = {};
+
+  constructor(name: string, entry: string, settings: Settings, logFile: string) {
+    this.name = name;
+    this.#entry = entry;
+    this.#settings = settings;
+    this.#logFile = logFile;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error(`${this.name} is not running`);
+    return pid;
+  }
+
+  /** What the process said when it was ready. */
+  get ready(): Readonly<Record<string, unknown>> {
+    return this.#ready;
+  }
+
+  /** Starts the process and waits until it is ready. */
+  async start(own: Settings = {}): Promise<this> {
+    const file = fileURLToPath(new URL(`../../workers/${this.#entry}-main.ts`, import.meta.url));
+    const child = spawn(process.execPath, [file], {
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...this.#settings, ...own },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.#child = child;
+    const log = createWriteStream(this.#logFile, { flags: 'a' });
+    child.stdout?.pipe(log);
+    child.stderr?.pipe(log);
+    this.#ready = await new Promise((resolve, reject) => {
+      child.once('message', (message) => resolve(message as Record<string, unknown>));
+      child.once('exit', (code, signal) => {
+        void this.log().then((lines) => reject(new Error(`${this.name} ended: ${code ?? signal ?? ''}\n${lines}`)));
+      });
+    });
+    return this;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  /** Ends the process at once and waits until it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    // A stopped process takes a signal other than SIGKILL only when it goes on.
+    child.kill('SIGCONT');
+    await gone;
+    this.#child = null;
+  }
+
+  async log(): Promise<string> {
+    return readFile(this.#logFile, 'utf8').catch(() => '');
+  }
+}
+
+export interface SystemOptions {
+  /** LONGHAND_MODELS; one scripted model `en` otherwise. */
+  readonly models?: Readonly<Record<string, object>>;
+  /** Workers started, of the default model. */
+  readonly workers?: number;
+  readonly settings?: Settings;
+}
+
+const SCRIPTED = { en: { engine: 'scripted' } };
+
+export class System {
+  readonly folder: string;
+  readonly temporal: TemporalServer;
+  readonly gateway: Part;
+  readonly orchestrator: Part;
+  readonly workers: Part[] = [];
+  readonly #settings: Settings;
+  #parts = 0;
+
+  private constructor(folder: string, temporal: TemporalServer, settings: Settings) {
+    this.folder = folder;
+    this.temporal = temporal;
+    this.#settings = settings;
+    this.gateway = this.#part('gateway');
+    this.orchestrator = this.#part('orchestrator');
+  }
+
+  static async start(options: SystemOptions = {}): Promise<System> {
+    const folder = await mkdtemp(join(tmpdir(), 'longhand-test-'));
+    const temporal = await startTemporal(folder);
+    const system = new System(folder, temporal, {
+      LONGHAND_DATA_DIR: folder,
+      LONGHAND_TEMPORAL_ADDRESS: temporal.address,
+      LONGHAND_HTTP_PORT: '0',
+      LONGHAND_INTERNAL_KEY: 'test-key',
+      LONGHAND_MODELS: JSON.stringify(options.models ?? SCRIPTED),
+      ...(process.env['LONGHAND_CACHE_DIR'] === undefined
+        ? {}
+        : { LONGHAND_CACHE_DIR: process.env['LONGHAND_CACHE_DIR'] }),
+      ...options.settings,
+    });
+    await Promise.all([system.orchestrator.start(), system.gateway.start()]);
+    system.#settings['LONGHAND_GATEWAY_URL'] = system.url;
+    await Promise.all(Array.from({ length: options.workers ?? 1 }, () => system.addWorker()));
+    return system;
+  }
+
+  /** ws:// address of the gateway. */
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}`;
+  }
+
+  get httpUrl(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get port(): number {
+    return Number(this.gateway.ready['port']);
+  }
+
+  async addWorker(own: Settings = {}): Promise<Part> {
+    const worker = this.#part('asr');
+    this.workers.push(worker);
+    return worker.start(own);
+  }
+
+  /** Starts the gateway again on its port. */
+  async restartGateway(): Promise<void> {
+    await this.gateway.start({ LONGHAND_HTTP_PORT: String(this.port) });
+  }
+
+  /** The worker process that serves a session now. */
+  async workerOf(session: string): Promise<Part> {
+    const { lease } = (await this.json(`/v1/sessions/${session}`)) as { lease: { workerId: string } | null };
+    const worker = this.workers.find(({ ready }) => ready['workerId'] === lease?.workerId);
+    if (worker === undefined) throw new Error(`no worker serves ${session}: ${JSON.stringify(lease)}`);
+    return worker;
+  }
+
+  async json(path: string): Promise<unknown> {
+    return (await fetch(`${this.httpUrl}${path}`)).json();
+  }
+
+  /** Ends everything; with `LONGHAND_TEST_KEEP` the folder with its logs stays. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.workers, this.gateway, this.orchestrator].map((part) => part.kill()));
+    await this.temporal.process.stop();
+    if (process.env['LONGHAND_TEST_KEEP'] === undefined) await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #part(entry: string): Part {
+    this.#parts += 1;
+    const name = `${entry}-${this.#parts}`;
+    return new Part(name, entry, this.#settings, join(this.folder, `${name}.log`));
+  }
+}
+
+async function startTemporal(folder: string): Promise<TemporalServer> {
+  const config = readConfig({ ...process.env, LONGHAND_TEMPORAL_ADDRESS: '' });
+  const temporal = await temporalServer({
+    binary: await resolveTemporal(config, silentProgress),
+    databaseFile: join(folder, 'temporal.db'),
+    logFile: join(folder, 'temporal.log'),
+    port: 0,
+    uiPort: null,
+    namespace: 'default',
+    searchAttributes: SEARCH_ATTRIBUTES,
+    environment: process.env,
+    say: () => undefined,
+    restart: { attempts: 1 },
+  });
+  await temporal.process.start();
+  return temporal;
+}

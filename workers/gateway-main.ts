@@ -1,0 +1,75 @@
+/** The gateway: the only process that clients see. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { buildGateway } from '../gateway/app.ts';
+import type { GatewaySettings } from '../gateway/ports.ts';
+import { TemporalSessions } from '../gateway/temporal/sessions.ts';
+import { AudioLog } from '../infra/audio-log.ts';
+import type { Config } from '../infra/config.ts';
+import { runProcess } from '../infra/lifecycle.ts';
+import { openObjects } from '../infra/objects/open.ts';
+import { openClient } from '../infra/temporal.ts';
+
+/** Until there is identity, everything belongs to one tenant. */
+const TENANT = 'default';
+
+function settingsOf(config: Config): GatewaySettings {
+  return {
+    tenant: TENANT,
+    weight: config.LONGHAND_TENANT_WEIGHT,
+    catalogue: { defaultModel: config.LONGHAND_DEFAULT_MODEL, models: config.LONGHAND_MODELS },
+    bounds: {
+      resumeWindowMs: config.LONGHAND_RESUME_WINDOW_MS,
+      maxSessionMs: config.LONGHAND_MAX_SESSION_MS,
+      leaseTtlMs: config.LONGHAND_LEASE_TTL_MS,
+      heartbeatTimeoutMs: config.LONGHAND_HEARTBEAT_TIMEOUT_MS,
+      rotateAfterEvents: config.LONGHAND_ROTATE_EVENTS,
+      checkpointEverySegments: config.LONGHAND_CHECKPOINT_SEGMENTS,
+      maxParallelSpans: config.LONGHAND_MAX_PARALLEL_SPANS,
+    },
+    internalKey: config.LONGHAND_INTERNAL_KEY,
+    ackIntervalMs: config.LONGHAND_ACK_INTERVAL_MS,
+    maxFrameBytes: config.LONGHAND_MAX_FRAME_BYTES,
+    sessionBufferBytes: config.LONGHAND_SESSION_BUFFER_BYTES,
+    recentAudioBytes: config.LONGHAND_RECENT_AUDIO_BYTES,
+    clientBufferBytes: config.LONGHAND_CLIENT_BUFFER_BYTES,
+    sendAheadMs: config.LONGHAND_SEND_AHEAD_MS,
+    maxUploadBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
+    prepareWaitMs: config.LONGHAND_PREPARE_WAIT_MS,
+    keepaliveMs: config.LONGHAND_KEEPALIVE_MS,
+    clientGraceMs: config.LONGHAND_CLIENT_GRACE_MS,
+    workerSilenceMs: config.LONGHAND_WORKER_SILENCE_MS,
+    workerStallMs: config.LONGHAND_WORKER_STALL_MS,
+  };
+}
+
+await runProcess('gateway', async (config, log) => {
+  const temporal = config.LONGHAND_TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LONGHAND_TEMPORAL_PORT}`;
+  const client = openClient(temporal, config.LONGHAND_TEMPORAL_NAMESPACE);
+  const objects = await openObjects(config);
+  // The address is known once the port is; nothing reads it before.
+  const address = { url: '', instance: randomUUID() };
+  const server = buildGateway({
+    address,
+    sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    audioLog: new AudioLog(objects),
+    objects,
+    settings: settingsOf(config),
+    log,
+  });
+  server.http.listen(config.LONGHAND_HTTP_PORT, config.LONGHAND_HOST);
+  await once(server.http, 'listening');
+  const { port } = server.http.address() as AddressInfo;
+  const host = config.LONGHAND_HOST.includes(':') ? `[${config.LONGHAND_HOST}]` : config.LONGHAND_HOST;
+  address.url = config.LONGHAND_GATEWAY_URL ?? `ws://${host}:${port}`;
+  return {
+    ready: { port },
+    drain: async () => {
+      await Promise.race([server.drain(), pause(config.LONGHAND_DRAIN_MS)]);
+      await client.connection.close();
+      objects.close();
+    },
+  };
+});

@@ -1,0 +1,257 @@
+/**
+ * One lease: a recogniser, its connection to a gateway, and its commits. They belong to the lease and not to the activity,
+ * so that the workflow can continue as new in the middle of a sentence.
+ */
+import { PLANE_CLOSE } from '../workflows/audio-plane.ts';
+import type { AudioDial, ToWorker } from '../workflows/audio-plane.ts';
+import { LOG_BYTES_PER_MS } from '../workflows/contract.ts';
+import type { Lease, Segment, StreamArgs, StreamOutcome } from '../workflows/contract.ts';
+import { Committer } from './committer.ts';
+import type { CommitPort } from './committer.ts';
+import type { Engine, FinalResult, Recogniser, RecogniserEvent } from './engines/engine.ts';
+import { GatewayLink } from './gateway-link.ts';
+
+export interface LeaseSettings {
+  /** Where to dial when the session names no gateway. */
+  readonly gatewayUrl: string;
+  readonly internalKey: string | null;
+  /** How long a gateway may be away before the stream is ended. */
+  readonly gatewayGraceMs: number;
+}
+
+export interface LeaseServices {
+  readonly engine: Engine;
+  readonly commits: CommitPort;
+  readonly settings: LeaseSettings;
+  /** The lease has ended: its slot is free. */
+  ended(lease: StreamLease): void;
+}
+
+const FIRST_REDIAL_MS = 50;
+const LAST_REDIAL_MS = 1000;
+/** Silence this long is recorded, so that a successor need not listen to it again. */
+const RECORD_SILENCE_BYTES = 30_000 * LOG_BYTES_PER_MS;
+
+type Ending = 'end' | 'paused' | 'gatewayLost';
+
+export class StreamLease {
+  readonly lease: Lease;
+  readonly workflowId: string;
+  readonly #services: LeaseServices;
+  readonly #ttlMs: number;
+  #ttl: NodeJS.Timeout;
+  #args: StreamArgs | null = null;
+  #recogniser: Recogniser | null = null;
+  #committer: Committer | null = null;
+  #link: GatewayLink | null = null;
+  #finish: ((outcome: StreamOutcome) => void) | null = null;
+  #nextIndex = 0;
+  #receivedByte = 0;
+  #ending: Ending | null = null;
+  #concluded: StreamOutcome | null = null;
+  #gatewayLostAtMs: number | null = null;
+  #redialMs = FIRST_REDIAL_MS;
+  #redial: NodeJS.Timeout | null = null;
+  #released = false;
+
+  constructor(lease: Lease, workflowId: string, ttlMs: number, services: LeaseServices) {
+    this.lease = lease;
+    this.workflowId = workflowId;
+    this.#ttlMs = ttlMs;
+    this.#services = services;
+    this.#ttl = this.#startTtl();
+  }
+
+  /** The stream activity of the present run: resolves with how it ended. An older one ends as superseded. */
+  stream(args: StreamArgs): Promise<StreamOutcome> {
+    clearTimeout(this.#ttl);
+    this.#finish?.({ why: 'superseded', detail: null });
+    const before = this.#args;
+    this.#args = args;
+    const outcome = new Promise<StreamOutcome>((resolve) => (this.#finish = resolve));
+    if (before === null) this.#begin(args);
+    else if (before.gateway?.instance !== args.gateway?.instance || before.drain !== args.drain) this.#dial();
+    this.#committer?.resume();
+    if (this.#concluded !== null) this.release(this.#concluded);
+    return outcome;
+  }
+
+  /** The activity is gone without the workflow's wish (its run is over): the next one has the lease's time to live. */
+  detach(args: StreamArgs): void {
+    if (this.#args !== args || this.#released) return;
+    this.#end({ why: 'superseded', detail: null });
+  }
+
+  /** Frees the slot. */
+  release(outcome: StreamOutcome): void {
+    if (this.#released) return;
+    this.#released = true;
+    clearTimeout(this.#ttl);
+    if (this.#redial !== null) clearTimeout(this.#redial);
+    this.#committer?.close();
+    this.#recogniser?.close();
+    const [code, reason] = outcome.why === 'end' ? [PLANE_CLOSE.done, 'done'] : [PLANE_CLOSE.leaseEnded, outcome.why];
+    this.#link?.close(code, reason);
+    this.#finish?.(outcome);
+    this.#finish = null;
+    this.#services.ended(this);
+  }
+
+  /** Ends the activity; the lease goes on until another takes it up or its time is over. */
+  #end(outcome: StreamOutcome): void {
+    this.#finish?.(outcome);
+    this.#finish = null;
+    this.#ttl = this.#startTtl();
+  }
+
+  #startTtl(): NodeJS.Timeout {
+    return setTimeout(() => this.release({ why: 'leaseExpired', detail: 'nobody used the lease' }), this.#ttlMs);
+  }
+
+  #begin(args: StreamArgs): void {
+    const { engine, commits } = this.#services;
+    this.#nextIndex = args.nextIndex;
+    this.#receivedByte = args.fromByte;
+    this.#committer = new Committer(commits, args.workflowId, this.lease.epoch, args.fromByte, {
+      committed: (segments) => this.#link?.send({ type: 'final', segments }),
+      rotate: () => this.#end({ why: 'rotate', detail: null }),
+      fenced: () => this.release({ why: 'fenced', detail: null }),
+    });
+    const mode = args.kind === 'span' ? 'file' : 'live';
+    const { fromByte, language } = args;
+    this.#recogniser = engine.open({ fromByte, language, mode }, (event) => this.#recognised(event));
+    this.#dial();
+  }
+
+  // ---- the gateway
+
+  /** Connects to where the session's audio is; the recogniser goes on from the byte it has. */
+  #dial(): void {
+    const args = this.#args;
+    if (args === null || this.#released) return;
+    if (this.#redial !== null) clearTimeout(this.#redial);
+    this.#redial = null;
+    this.#link?.close(PLANE_CLOSE.moved, 'served by another gateway');
+    const { gatewayUrl, internalKey } = this.#services.settings;
+    this.#link = new GatewayLink(args.gateway?.url ?? gatewayUrl, this.#dialOf(args), internalKey, {
+      open: () => this.#reached(),
+      audio: (bytes) => this.#heard(bytes),
+      message: (message) => this.#told(message),
+      closed: (code) => this.#lostGateway(code),
+    });
+  }
+
+  #dialOf({ workflowId, ref, toByte, drain }: StreamArgs): AudioDial {
+    return {
+      workflowId,
+      tenant: ref.tenant,
+      session: ref.id,
+      workerId: this.lease.workerId,
+      epoch: this.lease.epoch,
+      fromByte: this.#receivedByte,
+      toByte,
+      nextIndex: this.#nextIndex,
+      drain,
+    };
+  }
+
+  #reached(): void {
+    this.#gatewayLostAtMs = null;
+    this.#redialMs = FIRST_REDIAL_MS;
+  }
+
+  #heard(bytes: Buffer): void {
+    if (this.#ending !== null) return;
+    this.#receivedByte += bytes.length;
+    this.#recogniser?.accept(bytes);
+  }
+
+  #told(message: ToWorker): void {
+    switch (message.type) {
+      case 'end':
+        this.#finishAs('end');
+        break;
+      case 'pause':
+        this.#finishAs('paused');
+        break;
+      case 'finalize':
+        this.#recogniser?.finalize();
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** A gateway that went away is dialled again for the grace; the recogniser keeps what it has. */
+  #lostGateway(code: number): void {
+    this.#link = null;
+    if (this.#released) return;
+    if (code === PLANE_CLOSE.fenced) {
+      this.release({ why: 'fenced', detail: null });
+      return;
+    }
+    const nowMs = performance.now();
+    this.#gatewayLostAtMs ??= nowMs;
+    if (nowMs - this.#gatewayLostAtMs > this.#services.settings.gatewayGraceMs) {
+      this.#finishAs('gatewayLost');
+      return;
+    }
+    this.#redial = setTimeout(() => this.#dial(), this.#redialMs * (0.5 + Math.random() / 2));
+    this.#redialMs = Math.min(this.#redialMs * 2, LAST_REDIAL_MS);
+  }
+
+  // ---- the recogniser
+
+  #finishAs(ending: Ending): void {
+    if (this.#ending !== null) return;
+    this.#ending = ending;
+    this.#recogniser?.finish();
+  }
+
+  #recognised(event: RecogniserEvent): void {
+    if (this.#released) return;
+    switch (event.type) {
+      case 'partial':
+        this.#link?.send({ type: 'partial', text: event.text, startMs: event.startMs, endMs: event.endMs, channel: 0 });
+        break;
+      case 'final':
+        this.#committer?.add(this.#segmentOf(event));
+        break;
+      case 'progress':
+        this.#progressed(event.consumedByte, event.settledByte);
+        break;
+      case 'finished':
+        void this.#conclude();
+        break;
+      case 'failed':
+        this.release({ why: 'engineFailed', detail: event.detail });
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #segmentOf({ text, startMs, endMs, words, timing, startByte, endByte }: FinalResult): Segment {
+    const index = this.#nextIndex;
+    this.#nextIndex += 1;
+    return { index, startMs, endMs, text, words, timing, channel: 0, startByte, endByte };
+  }
+
+  #progressed(consumedByte: number, settledByte: number): void {
+    this.#link?.send({ type: 'consumed', bytes: consumedByte });
+    const committer = this.#committer;
+    if (committer?.isIdle === true && settledByte - committer.committedByte > RECORD_SILENCE_BYTES) {
+      committer.advance(settledByte);
+    }
+  }
+
+  /** All audio is recognised: what it gave is committed, then the lease ends. */
+  async #conclude(): Promise<void> {
+    const why = this.#ending ?? 'end';
+    if (why !== 'end') this.#committer?.advance(this.#receivedByte);
+    await this.#committer?.drained();
+    this.#concluded = { why, detail: null };
+    // Between two runs there is no activity to tell it to: the next one is told at once.
+    if (this.#finish !== null) this.release(this.#concluded);
+  }
+}
