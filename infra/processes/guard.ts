@@ -6,7 +6,8 @@ import { spawn } from 'node:child_process';
  * input closes then. Answers a function that calls the guard off.
  */
 export function guard(pid: number): () => void {
-  const script = 'cat >/dev/null; kill "$1" 2>/dev/null; sleep 10; kill -9 "$1" 2>/dev/null';
+  const wait = 'n=0; while kill -0 "$1" && [ $n -lt 50 ]; do sleep 0.2; n=$((n+1)); done';
+  const script = `cat >/dev/null; kill "$1"; ${wait}; kill -9 "$1"`;
   const shell = spawn('sh', ['-c', script, 'longhand-guard', String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,

@@ -14,11 +14,16 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** When a process began, in the kernel's ticks since boot (field 22 of /proc/<pid>/stat); null where that is not known. */
+/**
+ * When a process began, in the kernel's ticks since boot (field 22 of /proc/<pid>/stat); null when it is dead, or where
+ * there is no /proc.
+ */
 export async function startTime(pid: number): Promise<string | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   // The second field is the program's name in parentheses and may hold spaces.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  // A zombie is dead, however long its parent takes to notice.
+  return fields[0] === 'Z' ? null : (fields[19] ?? null);
 }
 
 async function commandLine(pid: number): Promise<string[]> {
@@ -32,9 +37,10 @@ export function writePid(file: string, pid: number): void {
   writeFileSync(file, `${pid}\n`);
 }
 
-async function endsWithin(pid: number, ms: number): Promise<boolean> {
+/** What ends keeps its id until its parent takes note, but has no command line any more. */
+async function endsWithin(pid: number, argument: string, ms: number): Promise<boolean> {
   const until = Date.now() + ms;
-  while (isAlive(pid)) {
+  while ((await commandLine(pid)).includes(argument)) {
     if (Date.now() > until) return false;
     await pause(20);
   }
@@ -51,8 +57,8 @@ export async function endRemembered(file: string, argument: string): Promise<num
   const isIt = (await commandLine(pid)).includes(argument);
   if (isIt) {
     process.kill(pid, 'SIGTERM');
-    if (!(await endsWithin(pid, 5000))) process.kill(pid, 'SIGKILL');
-    await endsWithin(pid, 5000);
+    if (!(await endsWithin(pid, argument, 5000))) process.kill(pid, 'SIGKILL');
+    await endsWithin(pid, argument, 5000);
   }
   await rm(file, { force: true });
   return isIt ? pid : null;
