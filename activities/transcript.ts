@@ -1,0 +1,124 @@
+/** Transcripts in object storage: checkpoints on the way, and the documents at the end. */
+import { isDeepStrictEqual } from 'node:util';
+import { ApplicationFailure } from '@temporalio/activity';
+import { objectKeys, TRANSCRIPT_FORMATS } from '../workflows/contract.ts';
+import type {
+  ControlActivities,
+  Segment,
+  SessionRef,
+  TranscriptDocument,
+  TranscriptFormat,
+  TranscriptMeta,
+} from '../workflows/contract.ts';
+import { render } from '../workflows/render.ts';
+
+/** What transcripts need of object storage. */
+export interface TranscriptObjects {
+  put(key: string, body: Uint8Array): Promise<void>;
+  get(key: string): Promise<Uint8Array | null>;
+  list(prefix: string): AsyncIterable<{ readonly key: string }>;
+}
+
+type TranscriptActivities = Pick<ControlActivities, 'checkpointTranscript' | 'writeTranscript' | 'mergeSpans'>;
+
+/** Type of the failure when stored segments do not make one whole: it is loud, and trying again does not help. */
+export const TRANSCRIPT_DAMAGED = 'TranscriptDamaged';
+
+/** All three may run again at any time: the same arguments write the same objects. */
+export function createTranscripts(objects: TranscriptObjects): TranscriptActivities {
+  return {
+    checkpointTranscript: async ({ ref, span, segments }) => {
+      const first = segments[0]?.index;
+      if (first === undefined) return;
+      requireOrder(segments, first);
+      const key = objectKeys.checkpoint(ref, span, first, first + segments.length);
+      await objects.put(key, encode(JSON.stringify(segments)));
+    },
+    writeTranscript: async ({ ref, span, tail, segmentCount, meta }) => {
+      const segments = joinOverlaps([...(await readCheckpoints(objects, ref, span)), ...tail]);
+      requireOrder(segments, 0);
+      if (segments.length !== segmentCount) {
+        damaged(`${segmentCount} segments were committed, ${segments.length} are there`);
+      }
+      // A span's transcript is only ever joined with the others: it needs no format to be read in.
+      await write(objects, { ref, span, formats: span === null ? TRANSCRIPT_FORMATS : ['json'] }, meta, segments);
+    },
+    mergeSpans: async ({ ref, spans, meta }) => {
+      const segments: Segment[] = [];
+      for (let span = 0; span < spans; span += 1) {
+        for (const segment of await readSpan(objects, ref, span)) segments.push({ ...segment, index: segments.length });
+      }
+      await write(objects, { ref, span: null, formats: TRANSCRIPT_FORMATS }, meta, segments);
+      return segments.length;
+    },
+  };
+}
+
+interface Target {
+  readonly ref: SessionRef;
+  readonly span: number | null;
+  readonly formats: readonly TranscriptFormat[];
+}
+
+/** Writes the documents; `json` last, since readers take it as the sign that the transcript is finished. */
+async function write(
+  objects: TranscriptObjects,
+  { ref, span, formats }: Target,
+  meta: TranscriptMeta,
+  segments: readonly Segment[],
+): Promise<void> {
+  const text = segments.map((segment) => segment.text).join(' ');
+  const document: TranscriptDocument = { ...meta, text, segments };
+  for (const format of [...formats.filter((name) => name !== 'json'), 'json' as const]) {
+    await objects.put(objectKeys.transcript(ref, span, format), encode(render(document, format)));
+  }
+}
+
+async function readCheckpoints(objects: TranscriptObjects, ref: SessionRef, span: number | null): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for await (const { key } of objects.list(objectKeys.checkpoints(ref, span))) {
+    segments.push(...((await readJson(objects, key)) as Segment[]));
+  }
+  return segments;
+}
+
+async function readSpan(objects: TranscriptObjects, ref: SessionRef, span: number): Promise<readonly Segment[]> {
+  const { segments } = (await readJson(objects, objectKeys.transcript(ref, span, 'json'))) as TranscriptDocument;
+  requireOrder(segments, 0);
+  return segments;
+}
+
+async function readJson(objects: TranscriptObjects, key: string): Promise<unknown> {
+  const body = await objects.get(key);
+  if (body === null) return damaged(`${key} is missing`);
+  try {
+    return JSON.parse(Buffer.from(body).toString('utf8')) as unknown;
+  } catch {
+    // The parser's own message quotes what it read: a transcript has no place in a failure.
+    return damaged(`${key} is not JSON`);
+  }
+}
+
+/** Segments in order of their index; the same segment twice is one, two of the same index that differ are a failure. */
+function joinOverlaps(segments: readonly Segment[]): Segment[] {
+  const byIndex = new Map<number, Segment>();
+  for (const segment of segments) {
+    const known = byIndex.get(segment.index);
+    if (known !== undefined && !isDeepStrictEqual(known, segment))
+      damaged(`two segments have the index ${segment.index}`);
+    byIndex.set(segment.index, segment);
+  }
+  return [...byIndex.values()].sort((a, b) => a.index - b.index);
+}
+
+function requireOrder(segments: readonly Segment[], first: number): void {
+  for (const [at, { index }] of segments.entries()) {
+    if (index !== first + at) damaged(`segment ${first + at} is expected, ${index} is there`);
+  }
+}
+
+function damaged(what: string): never {
+  throw ApplicationFailure.nonRetryable(`the transcript is not whole: ${what}`, TRANSCRIPT_DAMAGED);
+}
+
+const encode = (text: string): Uint8Array => Buffer.from(text, 'utf8');

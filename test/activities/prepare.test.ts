@@ -1,0 +1,187 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { createPrepare } from '../../activities/prepare.ts';
+import type { PreparePorts } from '../../activities/prepare.ts';
+import { AudioLog } from '../../infra/audio-log.ts';
+import { createDecoder } from '../../infra/ffmpeg/decoder.ts';
+import { openScratch } from '../../infra/scratch.ts';
+import type { Scratch } from '../../infra/scratch.ts';
+import { objectKeys } from '../../workflows/contract.ts';
+import type { DecodeAnswer, ProbeAnswer } from '../../workflows/contract.ts';
+import { MemoryObjects } from '../harness/memory-objects.ts';
+import { sound, wav } from '../harness/sound.ts';
+
+const ref = { tenant: 'default', id: 'file-1' };
+const uploadId = 'upload-1';
+const AUDIO = objectKeys.audio(ref);
+const MIB = 1 << 20;
+
+/** 90 s: sound with pauses; almost three stretches of the log. */
+const PCM = Buffer.concat(Array.from({ length: 22 }, sound));
+
+let folder: string;
+let scratch: Scratch;
+let objects: MemoryObjects;
+let log: AudioLog;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'longhand-prepare-'));
+  scratch = await openScratch(folder);
+  objects = new MemoryObjects();
+  log = new AudioLog(objects);
+  await objects.put(objectKeys.upload(ref.tenant, uploadId), wav(PCM));
+});
+afterEach(async () => {
+  expect(await readdir(folder)).toEqual([]);
+  await rm(folder, { recursive: true });
+});
+
+/** A decoder that gives the samples in pieces of `pieceBytes`. */
+function decoderOf(pcm: Buffer, pieceBytes = 65_536): PreparePorts['decoder'] {
+  return {
+    probe: () => Promise.resolve({ ok: true }),
+    async *decodeAudio() {
+      for (let at = 0; at < pcm.byteLength; at += pieceBytes) {
+        await Promise.resolve();
+        yield pcm.subarray(at, at + pieceBytes);
+      }
+    },
+  };
+}
+
+function setUp(decoder: PreparePorts['decoder'] = decoderOf(PCM), audioLog: PreparePorts['audioLog'] = log) {
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+  const activities = createPrepare({ uploads: objects, scratch, decoder, audioLog, spanMs: 20_000 });
+  return {
+    environment,
+    probe: (): Promise<ProbeAnswer> => environment.run(activities.probeAudio, { ref, uploadId }),
+    decode: (): Promise<DecodeAnswer> => environment.run(activities.decodeAudio, { ref, uploadId }),
+  };
+}
+
+const logged = async (): Promise<Buffer> => Buffer.concat(await Array.fromAsync(log.read(AUDIO, 0)));
+
+async function expectWhole(answer: DecodeAnswer, pcm = PCM): Promise<void> {
+  if (!answer.ok) throw new Error(answer.detail);
+  expect((await logged()).equals(pcm)).toBe(true);
+  expect(await log.extent(AUDIO)).toEqual({ durableBytes: pcm.byteLength, sealed: true });
+  expect(answer.totalBytes).toBe(pcm.byteLength);
+  expect(answer.spans[0]?.fromByte).toBe(0);
+  expect(answer.spans.at(-1)?.toByte).toBe(pcm.byteLength);
+}
+
+test('an upload becomes a sealed log of stretches of 1 MiB, and spans cut in silence', async () => {
+  const { environment, decode } = setUp(decoderOf(PCM, 100_001));
+  const heartbeats: unknown[] = [];
+  environment.on('heartbeat', (details: unknown) => heartbeats.push(details));
+  const answer = await decode();
+  await expectWhole(answer);
+  const sizes = (await Array.fromAsync(objects.list(AUDIO))).map(({ bytes }) => bytes);
+  expect(sizes).toEqual([MIB, MIB, PCM.byteLength - 2 * MIB, 0]);
+  const spans = answer.ok ? answer.spans : [];
+  expect(spans.length).toBeGreaterThan(3);
+  for (const { fromByte } of spans.slice(1))
+    expect(PCM.subarray(fromByte - 640, fromByte + 640).every((byte) => byte === 0)).toBe(true);
+  expect(heartbeats).toContainEqual({ storedBytes: PCM.byteLength });
+  expect(heartbeats.length).toBeGreaterThan(20);
+});
+
+test('a second attempt takes up what the first has stored, and gives the same answer', async () => {
+  const whole = await setUp().decode();
+  const last = [...objects.objects.keys()].filter((key) => key.startsWith(AUDIO)).sort();
+  for (const keep of [0, 1, 2, 3]) {
+    for (const key of last.slice(keep)) objects.objects.delete(key);
+    const answer = await setUp().decode();
+    expect(answer).toEqual(whole);
+    await expectWhole(answer);
+  }
+});
+
+test('a log that is sealed already is not decoded again', async () => {
+  const whole = await setUp().decode();
+  const never: PreparePorts['decoder'] = {
+    probe: () => Promise.reject(new Error('probed')),
+    decodeAudio: () => {
+      throw new Error('decoded');
+    },
+  };
+  expect(await setUp(never).decode()).toEqual(whole);
+});
+
+test('two attempts at the same time store every byte once', async () => {
+  const answers = await Promise.all([setUp(decoderOf(PCM, 30_000)).decode(), setUp(decoderOf(PCM, 50_000)).decode()]);
+  for (const answer of answers) await expectWhole(answer);
+  expect(answers[0]).toEqual(answers[1]);
+});
+
+test('bytes that another attempt has stored stay, and the spans tile what is stored', async () => {
+  const longer = Buffer.concat([PCM, sound()]);
+  await setUp(decoderOf(longer)).decode();
+  const seal =
+    [...objects.objects.keys()]
+      .sort()
+      .filter((key) => key.startsWith(AUDIO))
+      .at(-1) ?? '';
+  objects.objects.delete(seal);
+  await expectWhole(await setUp().decode(), longer);
+});
+
+test('an odd byte at the end is no sample', async () => {
+  await expectWhole(await setUp(decoderOf(Buffer.concat([PCM, Buffer.from([1])]))).decode());
+});
+
+test('what the decoder refuses is an answer, not a failure', async () => {
+  const refused = Object.assign(new Error('no'), { name: 'AudioRefused', reason: 'too_long', detail: 'too long' });
+  const decoder: PreparePorts['decoder'] = {
+    probe: () => Promise.resolve({ ok: false, reason: 'empty_audio', detail: 'nothing' }),
+    async *decodeAudio() {
+      yield* decoderOf(sound()).decodeAudio('', new AbortController().signal);
+      throw refused;
+    },
+  };
+  expect(await setUp(decoder).probe()).toEqual({ ok: false, reason: 'empty_audio', detail: 'nothing' });
+  expect(await setUp(decoder).decode()).toEqual({ ok: false, reason: 'too_long', detail: 'too long' });
+  expect((await log.extent(AUDIO)).sealed).toBe(false);
+});
+
+test('a decoder that fails is a failure that is tried again', async () => {
+  const decoder: PreparePorts['decoder'] = {
+    probe: () => Promise.reject(new Error('crashed')),
+    decodeAudio: () => {
+      throw new Error('crashed');
+    },
+  };
+  await expect(setUp(decoder).probe()).rejects.toThrow('crashed');
+  await expect(setUp(decoder).decode()).rejects.toThrow('crashed');
+});
+
+test('an upload that is not there fails for good', async () => {
+  objects.objects.clear();
+  await expect(setUp().probe()).rejects.toMatchObject({ type: 'UploadMissing', nonRetryable: true });
+  await expect(setUp().decode()).rejects.toMatchObject({ type: 'UploadMissing', nonRetryable: true });
+});
+
+test('cancelling ends the decoder, removes the temporary file and seals nothing', async () => {
+  const decoder = await createDecoder({
+    ffmpeg: 'wasm',
+    searchPath: '',
+    maxMs: 600_000,
+    stallMs: 20_000,
+    limitMs: 60_000,
+  });
+  const { environment, decode } = setUp(decoder);
+  environment.on('heartbeat', ({ storedBytes }: { storedBytes?: number }) => {
+    if (storedBytes !== undefined) environment.cancel();
+  });
+  await expect(decode()).rejects.toMatchObject({ name: 'CancelledFailure' });
+  expect((await log.extent(AUDIO)).sealed).toBe(false);
+});
+
+test('a real file goes through a real decoder', async () => {
+  const limits = { maxMs: 600_000, stallMs: 20_000, limitMs: 60_000 };
+  const { probe, decode } = setUp(await createDecoder({ ffmpeg: 'wasm', searchPath: '', ...limits }));
+  expect(await probe()).toEqual({ ok: true });
+  await expectWhole(await decode());
+});
