@@ -17,15 +17,21 @@ const LEAST_VAD_BYTES = 100_000;
  */
 export async function openMoonshineEngine(options: MoonshineOptions): Promise<Engine> {
   await checkFiles(options);
-  let thread = new RecognitionThread(options);
-  await thread.ready;
+  const first = new RecognitionThread(options);
+  await first.ready;
+  return keepThread(first, () => new RecognitionThread(options));
+}
+
+/** An engine over one recognition thread at a time: `start` is called for a new one when the present one has failed. */
+export function keepThread(first: RecognitionThread, start: () => RecognitionThread): Engine {
+  let thread = first;
   let nextId = 0;
   let closed = false;
   return {
-    open: (recogniserOptions, onEvent) => {
+    open: (options, onEvent) => {
       if (closed) throw new Error('the engine is closed');
-      if (thread.failure !== null) thread = new RecognitionThread(options);
-      return thread.open(nextId++, recogniserOptions, onEvent);
+      if (thread.failure !== null) thread = start();
+      return thread.open(nextId++, options, onEvent);
     },
     close: () => {
       closed = true;

@@ -18,9 +18,10 @@ export class RecognitionThread {
   private readonly exited: Promise<void>;
   private why: string | null = null;
 
-  constructor(data: ThreadData) {
+  /** `script` is what runs in the thread; another than the real one in tests only. */
+  constructor(data: ThreadData, script = new URL('./thread.ts', import.meta.url)) {
     // Options of this process's node (an inspector, a test runner's) are not the thread's.
-    this.worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: data, execArgv: [] });
+    this.worker = new Worker(script, { workerData: data, execArgv: [] });
     this.worker.on('error', (error) => this.fail(`recognition failed: ${String(error)}`));
     this.exited = new Promise((resolve) => {
       this.worker.on('exit', (code) => {
