@@ -24,7 +24,9 @@ export class Screen {
   /** Shows text that the next call replaces; nowhere but on a terminal. Its end is what is seen when it is too long. */
   draft(text: string): void {
     if (this.#output.isTTY !== true) return;
-    const width = (this.#output.columns ?? 80) - 1;
+    // A terminal that does not know its width says 0.
+    const { columns = 0 } = this.#output;
+    const width = (columns > 0 ? columns : 80) - 1;
     this.#output.write(`${CLEAR_LINE}${text.length > width ? `…${text.slice(1 - width)}` : text}`);
     this.#hasDraft = true;
   }

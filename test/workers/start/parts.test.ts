@@ -46,6 +46,9 @@ test('a draft is replaced on a terminal, cut to its width, and left out elsewher
   const onTerminal = new Screen({ isTTY: true, columns: 10, write: (text) => terminal.push(text) });
   onTerminal.draft('0123456789abc');
   onTerminal.line('done');
+  const unmeasured: string[] = [];
+  new Screen({ isTTY: true, columns: 0, write: (text) => unmeasured.push(text) }).draft('0123');
+  expect(unmeasured).toEqual(['\r\u001b[2K0123']);
   const inFile = new Screen({ write: (text) => file.push(text) });
   inFile.draft('0123');
   inFile.line('done');
