@@ -99,7 +99,9 @@ function decideAttach(attach: Attach, state: StreamState, nowMs: number): Sessio
   return [{ type: 'ClientAttached', client: { connection, gateway } }, ...wantSlot(state, nowMs)];
 }
 
+/** The validator has refused what may not be committed; whoever comes past it changes nothing either. */
 function decideCommit(commit: Commit, state: StreamState): SessionEvent[] {
+  if (refuseCommit(state, commit) !== null) return [];
   const segments = commit.segments.filter((segment) => segment.index >= state.nextIndex);
   const throughByte = Math.max(state.throughByte, commit.throughByte);
   if (segments.length === 0 && throughByte === state.throughByte) return [];

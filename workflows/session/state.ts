@@ -115,6 +115,7 @@ export function evolve(state: StreamState, event: SessionEvent): StreamState {
         engineFailures: 0,
       };
     case 'SegmentsCheckpointed':
+      if (event.end <= state.tailFrom) return state;
       return { ...state, tail: state.tail.slice(event.end - state.tailFrom), tailFrom: event.end };
     case 'AudioEnded':
       return { ...state, audioEndByte: event.endByte };
