@@ -252,6 +252,7 @@ export interface SettingDescription {
   readonly value: string;
   /** The home folder is written `~`: the same text on every machine. */
   readonly defaultValue: string;
+  readonly isDefault: boolean;
   readonly meaning: string;
 }
 
@@ -265,13 +266,20 @@ export function describeConfig(config: Config): SettingDescription[] {
       name,
       value: SECRET.test(name) && value !== '' ? '(set)' : value,
       defaultValue: asText(defaults[key]).replace(homedir(), '~'),
+      isDefault: isDefault(value, asText(defaults[key])),
       meaning: description ?? '',
     };
   });
 }
 
-const asText = (value: unknown): string =>
-  typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '');
+/** The data folder is made absolute when it is read. */
+const isDefault = (value: string, defaultValue: string): boolean =>
+  value === defaultValue || value === resolve(defaultValue);
+
+function asText(value: Config[keyof Config]): string {
+  if (value === null) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
 
 /** The environment for a child process: this one's, with some settings replaced. */
 export const childEnvironment = (replaced: Record<string, string>): NodeJS.ProcessEnv => ({
