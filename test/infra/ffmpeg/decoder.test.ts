@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findFfmpeg } from '../../../infra/ffmpeg/command.ts';
 import { createDecoder } from '../../../infra/ffmpeg/decoder.ts';
 import type { Decoder, DecoderOptions } from '../../../infra/ffmpeg/decoder.ts';
 import { encode } from '../../harness/encode.ts';
@@ -205,6 +208,46 @@ for (const [ffmpeg, suite] of kinds) {
     });
   });
 }
+
+(native === null ? test.skip : test)('the list of formats alone stops a playlist that works without it', async () => {
+  const list = await file('concat.wav', 'ffconcat version 1.0\nfile plain.wav\n');
+  const ffmpeg = await findFfmpeg(native ?? '', '');
+  // By name, as an ffmpeg before 6.0 is given the file: then nothing else stands in the playlist's way.
+  const named = ffmpeg
+    .arguments(list, 10)
+    .map((word) => (word === 'fd:' ? `file:${list}` : word === 'fd' ? 'file' : word));
+  const at = named.indexOf('-format_whitelist');
+  const open = named.filter((_, index) => index !== at && index !== at + 1);
+  const run = (args: readonly string[]) =>
+    promisify(execFile)(ffmpeg.program, args, { encoding: 'buffer', maxBuffer: 1 << 24 });
+  expectSound((await run(open)).stdout);
+  await expect(run(named)).rejects.toMatchObject({ stdout: Buffer.alloc(0) });
+});
+
+test.each(['wasm', native ?? 'wasm'])(
+  'ffmpeg (%s) may open one file, by one protocol, of known formats',
+  async (which) => {
+    const args = (await findFfmpeg(which, '')).arguments('/some/input', 10);
+    const options = args.slice(0, args.indexOf('-i'));
+    expect(options[options.indexOf('-protocol_whitelist') + 1]).toMatch(/^(file|fd)$/);
+    const formats = options[options.indexOf('-format_whitelist') + 1]?.split(',') ?? [];
+    expect(formats).toEqual(expect.arrayContaining(['wav', 'mp3', 'matroska', 'mov', 'ogg', 'flac']));
+    for (const opens of [
+      'hls',
+      'dash',
+      'concat',
+      'sdp',
+      'rtsp',
+      'image2',
+      'lavfi',
+      'imf',
+      'tedcaptions',
+      'applehttp',
+    ]) {
+      expect(formats).not.toContain(opens);
+    }
+  },
+);
 
 (native === null ? test.skip : test)('takes the ffmpeg on the search path before its own', async () => {
   await symlink(native ?? '', join(folder, 'ffmpeg'));
