@@ -3,7 +3,7 @@ import { openMoonshineEngine } from './moonshine/engine.ts';
 import { openScriptedEngine, type ScriptedOptions } from './scripted.ts';
 
 /** What is needed of a model's configuration (an entry of LONGHAND_MODELS). */
-export type EngineConfig = ({ readonly engine: 'scripted' } & ScriptedOptions) | { readonly engine: 'moonshine' };
+type EngineConfig = ({ readonly engine: 'scripted' } & ScriptedOptions) | { readonly engine: 'moonshine' };
 
 /** Where a model's files lie, checked and complete. */
 export interface EngineFiles {

@@ -3,7 +3,7 @@ import { BYTES_PER_MS } from './limits.ts';
 type Order = Uint8Array | 'finalize' | 'finish';
 
 /** Whoever has orders at the desk. */
-export interface Customer {
+interface Customer {
   perform(order: Order): void;
 }
 

@@ -2,7 +2,7 @@ import type { Engine, Recogniser, RecogniserEvent, RecogniserOptions } from '../
 
 export type Final = Extract<RecogniserEvent, { type: 'final' }>;
 
-export type Progress = Extract<RecogniserEvent, { type: 'progress' }>;
+type Progress = Extract<RecogniserEvent, { type: 'progress' }>;
 
 /** A recogniser whose events are kept, and can be waited for. */
 export class Recording {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Job, Listener } from './listener.ts';
 
 /** Recognises samples (16 kHz, -1 to 1); answers the text. One call at a time. */
-export type Decode = (samples: Float32Array) => Promise<string>;
+type Decode = (samples: Float32Array) => Promise<string>;
 
 /** A final of a file that has waited so long goes before the partials of live sessions. */
 const PATIENCE_MS = 1000;

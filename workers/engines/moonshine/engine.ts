@@ -4,7 +4,7 @@ import type { Engine } from '../engine.ts';
 import type { ThreadData } from './messages.ts';
 import { RecognitionThread } from './recognition-thread.ts';
 
-export type MoonshineOptions = ThreadData;
+type MoonshineOptions = ThreadData;
 
 /** Smallest believable sizes in bytes: whether the files are the right ones is checked where they are fetched. */
 const LEAST_BYTES = { 'encoder_model.ort': 1_000_000, 'decoder_model_merged.ort': 1_000_000, 'tokens.txt': 1000 };

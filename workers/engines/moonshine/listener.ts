@@ -12,7 +12,7 @@ interface Ear {
   hears(window: Float32Array): boolean;
 }
 
-export interface ListenerOptions {
+interface ListenerOptions {
   readonly fromByte: number;
   readonly mode: 'live' | 'file';
   readonly ear: Ear;

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
  * The part of sherpa-onnx-node 1.13.8 that is used here; the package brings no type declarations. A missing or damaged
  * model file ends the process in native code, so files are checked before they come here.
  */
-export interface OfflineRecognizer {
+interface OfflineRecognizer {
   createStream(): OfflineStream;
   /** Decodes on a thread of its own; answers what `getResult` would. */
   decodeAsync(stream: OfflineStream): Promise<{ readonly text: string }>;

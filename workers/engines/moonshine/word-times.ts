@@ -36,7 +36,7 @@ export class VoicedSpans {
   }
 }
 
-export interface TimedWord {
+interface TimedWord {
   readonly text: string;
   readonly startMs: number;
   readonly endMs: number;
