@@ -6,7 +6,11 @@ const common = { testEnvironment: 'node', extensionsToTreatAsEsm: ['.ts'], trans
 
 export default {
   projects: [
-    { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/{architecture,workflows,activities,gateway,workers,infra}/**/*.test.ts'] },
+    {
+      ...common,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/test/{architecture,workflows,activities,gateway,workers,infra}/**/*.test.ts'],
+    },
     {
       ...common,
       displayName: 'system',
