@@ -44,6 +44,7 @@ export class StreamLease {
   #recogniser: Recogniser | null = null;
   #committer: Committer | null = null;
   #link: GatewayLink | null = null;
+  #dialledUrl: string | null = null;
   #finish: ((outcome: StreamOutcome) => void) | null = null;
   #nextIndex = 0;
   #receivedByte = 0;
@@ -131,9 +132,12 @@ export class StreamLease {
     if (args === null || this.#released) return;
     if (this.#redial !== null) clearTimeout(this.#redial);
     this.#redial = null;
-    this.#link?.close(PLANE_CLOSE.moved, 'served by another gateway');
     const { gatewayUrl, internalKey } = this.#services.settings;
-    this.#link = new GatewayLink(args.gateway?.url ?? gatewayUrl, this.#dialOf(args), internalKey, {
+    const url = args.gateway?.url ?? gatewayUrl;
+    if (url === this.#dialledUrl) this.#link?.close(PLANE_CLOSE.redial, 'dialling again');
+    else this.#link?.close(PLANE_CLOSE.moved, 'served by another gateway');
+    this.#dialledUrl = url;
+    this.#link = new GatewayLink(url, this.#dialOf(args), internalKey, {
       open: () => this.#reached(),
       audio: (bytes) => this.#heard(bytes),
       message: (message) => this.#told(message),

@@ -61,6 +61,8 @@ export const PLANE_CLOSE = {
   fenced: 4410,
   /** The session is served by another gateway now. */
   moved: 4411,
+  /** The worker dials the same gateway again; nothing is lost. */
+  redial: 4413,
   /** The dial carries a wrong or no key, or makes no sense. */
   refused: 4401,
   /** The worker's lease is void or its recogniser failed. */

@@ -22,6 +22,9 @@ export interface WatchSettings {
   readonly workerStallMs: number;
 }
 
+/** Close codes by which a worker ends a link on purpose. */
+const MEANT: readonly number[] = [PLANE_CLOSE.done, PLANE_CLOSE.leaseEnded, PLANE_CLOSE.redial];
+
 const PARTIAL = Buffer.from('{"type":"partial"');
 
 export class WorkerLink {
@@ -125,7 +128,7 @@ export class WorkerLink {
     this.#feed.close();
     if (this.#gone) return;
     this.#gone = true;
-    if (code === PLANE_CLOSE.done || code === PLANE_CLOSE.leaseEnded) this.#events.gone('ended', `closed ${code}`);
+    if (MEANT.includes(code)) this.#events.gone('ended', `closed ${code}`);
     else if (code === PLANE_CLOSE.moved) this.#events.gone('moved', 'served by another gateway');
     else this.#events.gone('lost', `connection closed with ${code}`);
   }

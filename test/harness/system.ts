@@ -167,11 +167,11 @@ export class System {
     return (await fetch(`${this.httpUrl}${path}`)).json();
   }
 
-  /** Ends everything; with `LONGHAND_TEST_KEEP` the folder with its logs stays. */
+  /** Ends everything; with `TEST_KEEP` the folder with its logs stays. */
   async stop(): Promise<void> {
     await Promise.all([...this.workers, this.gateway, this.orchestrator].map((part) => part.kill()));
-    await this.temporal.process.stop();
-    if (process.env['LONGHAND_TEST_KEEP'] === undefined) await rm(this.folder, { recursive: true, force: true });
+    await this.temporal.process.stop(5000);
+    if (process.env['TEST_KEEP'] === undefined) await rm(this.folder, { recursive: true, force: true });
   }
 
   #part(entry: string): Part {
