@@ -12,12 +12,47 @@ const LOBES = 12;
 /** Greatest common divisor. */
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
+interface Filter {
+  /** Input frames on each side that one output sample depends on. */
+  readonly reach: number;
+  /** inRate : 16000 = inStep : outStep, in lowest terms. */
+  readonly inStep: number;
+  readonly outStep: number;
+  /** For each place of an output sample between two frames. */
+  readonly taps: readonly Float64Array[];
+}
+
+/** The taps for an output that lies `fraction` of an input frame after a frame. */
+function tapsAt(fraction: number, cutoff: number, reach: number): Float64Array {
+  const taps = new Float64Array(2 * reach);
+  for (let i = 0; i < taps.length; i += 1) {
+    const distance = fraction + reach - 1 - i;
+    const window =
+      0.42 + 0.5 * Math.cos((Math.PI * distance) / reach) + 0.08 * Math.cos((2 * Math.PI * distance) / reach);
+    const x = Math.PI * distance * cutoff;
+    taps[i] = Math.abs(distance) >= reach ? 0 : (x === 0 ? 1 : Math.sin(x) / x) * cutoff * window;
+  }
+  return taps;
+}
+
+function makeFilter(inRate: number): Filter {
+  const divisor = gcd(inRate, OUT_RATE);
+  const outStep = OUT_RATE / divisor;
+  const cutoff = Math.min(1, OUT_RATE / inRate);
+  const reach = Math.ceil(LOBES / cutoff);
+  const taps = Array.from({ length: outStep }, (_, phase) => tapsAt(phase / outStep, cutoff, reach));
+  return { reach, inStep: inRate / divisor, outStep, taps };
+}
+
+/** Made once a rate (11,025 Hz: 640 filters, 4 ms); the protocol knows nine rates. */
+const filters = new Map<number, Filter>();
+
 export class Resampler {
   /** Input frames on each side that one output sample depends on. */
   readonly reach: number;
   readonly #inStep: number;
   readonly #outStep: number;
-  readonly #taps: Float64Array[];
+  readonly #taps: readonly Float64Array[];
   #history = new Float32Array(0);
   /** Absolute input frame of #history[0]. */
   #historyStart: number;
@@ -25,29 +60,14 @@ export class Resampler {
 
   /** @param startFrame absolute input frame given first. @param startSample absolute 16 kHz sample wanted first. */
   constructor(inRate: number, startFrame: number, startSample: number) {
-    const divisor = gcd(inRate, OUT_RATE);
-    this.#inStep = inRate / divisor;
-    this.#outStep = OUT_RATE / divisor;
-    const cutoff = Math.min(1, OUT_RATE / inRate);
-    this.reach = Math.ceil(LOBES / cutoff);
-    this.#taps = Array.from({ length: this.#outStep }, (_, phase) => this.#filter(phase / this.#outStep, cutoff));
+    const filter = filters.get(inRate) ?? makeFilter(inRate);
+    filters.set(inRate, filter);
+    this.reach = filter.reach;
+    this.#inStep = filter.inStep;
+    this.#outStep = filter.outStep;
+    this.#taps = filter.taps;
     this.#historyStart = startFrame;
     this.#nextOut = startSample;
-  }
-
-  /** The taps for an output that lies `fraction` of an input frame after a frame. */
-  #filter(fraction: number, cutoff: number): Float64Array {
-    const taps = new Float64Array(2 * this.reach);
-    for (let i = 0; i < taps.length; i += 1) {
-      const distance = fraction + this.reach - 1 - i;
-      const window =
-        0.42 +
-        0.5 * Math.cos((Math.PI * distance) / this.reach) +
-        0.08 * Math.cos((2 * Math.PI * distance) / this.reach);
-      const x = Math.PI * distance * cutoff;
-      taps[i] = Math.abs(distance) >= this.reach ? 0 : (x === 0 ? 1 : Math.sin(x) / x) * cutoff * window;
-    }
-    return taps;
   }
 
   /** Takes input samples in [-1, 1); gives all output samples that are certain by now. */
