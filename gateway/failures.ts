@@ -64,11 +64,19 @@ export class Failure extends Error {
   }
 }
 
-export const isFailureType = (type: string | null): type is FailureType => type !== null && type in FAILURES;
+export const isFailureType = (type: string | null): type is FailureType =>
+  type !== null && Object.hasOwn(FAILURES, type);
 
-/** What may be said of any error: a failure as it is, anything else as `internal` without its message. */
-export const asFailure = (error: unknown): Failure =>
-  error instanceof Failure ? error : new Failure('internal', 'the service failed; the fault is in its log');
+/** Storage says why it failed in `reason`; only an outage may pass by itself (infra/objects/storage-error.ts). */
+const isStorageAway = (error: unknown): boolean =>
+  error instanceof Error && 'reason' in error && error.reason === 'storage_unavailable';
+
+/** What may be said of any error: a failure as it is, anything else without its message. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  if (isStorageAway(error)) return new Failure('storage_unavailable', 'the storage does not answer: try again later');
+  return new Failure('internal', 'the service failed; the fault is in its log');
+}
 
 /** The table of docs/protocol.md. */
 export function failureTable(): string {

@@ -65,14 +65,15 @@ export function queryObject(query: URLSearchParams): Record<string, string> {
 export const shown = (word: string): string => JSON.stringify(word.length > 80 ? `${word.slice(0, 80)}…` : word);
 
 /** Parses with a schema; throws the failure that names the parameter and what is allowed. */
-export function parseParameters<T extends z.ZodType>(schema: T, given: unknown): z.output<T> {
+export function parseParameters<T extends z.ZodObject>(schema: T, given: unknown): z.output<T> {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   if (issue?.code === 'unrecognized_keys') {
-    throw new Failure('unknown_parameter', `unknown parameter ${issue.keys.map(shown).join(', ')}`);
+    const known = Object.keys(schema.shape).join(', ');
+    throw new Failure('unknown_parameter', `${shown(issue.keys[0] ?? '')} is no parameter: one of ${known}`);
   }
-  throw new Failure('invalid_parameter', `${issue?.path.join('.') ?? 'request'}: ${issue?.message ?? 'not valid'}`);
+  throw new Failure('invalid_parameter', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
 }
 
 /** Model and language against what is served here. */
