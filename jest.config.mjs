@@ -5,6 +5,7 @@ const transform = {
 const common = { testEnvironment: 'node', extensionsToTreatAsEsm: ['.ts'], transform };
 
 export default {
+  testTimeout: 60_000,
   projects: [
     {
       ...common,

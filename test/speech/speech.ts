@@ -23,7 +23,7 @@ function dataChunk(wav: Buffer): Uint8Array {
 }
 
 /** The sample of a name, e.g. `jfk.wav`. */
-async function readSpeech(name: string): Promise<Speech> {
+export async function readSpeech(name: string): Promise<Speech> {
   const entry = (await entries())[name];
   if (entry === undefined) throw new Error(`${name} is not in test/speech/texts.json`);
   return { pcm: dataChunk(await readFile(new URL(name, import.meta.url))), text: entry.text };

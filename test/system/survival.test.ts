@@ -8,11 +8,13 @@ import { System } from '../harness/system.ts';
 
 const SEGMENT_MS = 400;
 const MODELS = { en: { engine: 'scripted', segmentMs: SEGMENT_MS } };
+/** What is tested here is not how quickly a hang is found: on a busy machine a healthy worker may be silent for a second. */
+const PATIENT = { LONGHAND_WORKER_SILENCE_MS: '5000' };
 
 let system: System;
 const others: System[] = [];
 beforeAll(async () => {
-  system = await System.start({ models: MODELS, workers: 2 });
+  system = await System.start({ models: MODELS, workers: 2, settings: PATIENT });
 }, 120_000);
 afterAll(async () => {
   await Promise.all([system, ...others].map((each) => each.stop()));
@@ -20,7 +22,7 @@ afterAll(async () => {
 
 /** An installation of its own, with other settings. */
 async function another(settings: Record<string, string>): Promise<System> {
-  const one = await System.start({ models: MODELS, settings });
+  const one = await System.start({ models: MODELS, settings: { ...PATIENT, ...settings } });
   others.push(one);
   return one;
 }

@@ -1,0 +1,60 @@
+/** All slots busy: nobody is rejected, everybody is told their place, and the order of service is the order of priority. */
+import { Caller, expectWhole, noise } from '../harness/caller.ts';
+import { System } from '../harness/system.ts';
+
+const SEGMENT_MS = 400;
+
+let system: System;
+beforeAll(async () => {
+  system = await System.start({
+    models: { en: { engine: 'scripted', segmentMs: SEGMENT_MS } },
+    settings: { LONGHAND_SLOTS: '1', LONGHAND_WORKER_SILENCE_MS: '5000' },
+  });
+}, 120_000);
+afterAll(() => system.stop(), 30_000);
+
+function caller(session: string, priority: string, ms: number): { caller: Caller; audio: Buffer } {
+  const audio = noise(session, ms);
+  return { caller: new Caller(system.url, { session, audio, parameters: { priority } }), audio };
+}
+
+test('two sessions wait for one slot: told their place, their audio stored, served in order of priority', async () => {
+  const talking = caller('talking', 'normal', 12_000);
+  const low = caller('waits-low', 'low', 3000);
+  const high = caller('waits-high', 'high', 3000);
+  const order: string[] = [];
+  for (const { caller: each } of [talking, low, high]) {
+    each.client.on('started', () => order.push(each.client.session));
+  }
+  await talking.caller.call();
+  await talking.caller.next('started');
+
+  const lowIsSecond = low.caller.next('queued', ({ position }) => position === 2);
+  await low.caller.call();
+  const highIsFirst = high.caller.next('queued', ({ position }) => position === 1);
+  await high.caller.call();
+  await Promise.all([lowIsSecond, highIsFirst]);
+
+  const stored = low.audio.length;
+  if (low.caller.acks.at(-1) !== stored) await low.caller.next('ack', ({ durableBytes }) => durableBytes === stored);
+  expect(order).toEqual(['talking']);
+
+  await Promise.all([talking, low, high].map(({ caller: each }) => each.done()));
+  expect(order).toEqual(['talking', 'waits-high', 'waits-low']);
+  for (const { caller: each, audio } of [talking, low, high]) await expectWhole(system, each, audio, SEGMENT_MS);
+}, 90_000);
+
+test('a session that waits is cancelled without ever having had a worker', async () => {
+  const talking = caller('holds-the-slot', 'normal', 6000);
+  await talking.caller.call();
+  await talking.caller.next('started');
+  const waiting = caller('gives-up', 'normal', 6000);
+  const queued = waiting.caller.next('queued');
+  await waiting.caller.call();
+  await queued;
+  const answer = await fetch(`${system.httpUrl}/v1/sessions/gives-up`, { method: 'DELETE' });
+  expect(answer.status).toBe(202);
+  expect(await waiting.caller.done()).toMatchObject({ state: 'cancelled', segments: 0 });
+  await talking.caller.done();
+  await expectWhole(system, talking.caller, talking.audio, SEGMENT_MS);
+}, 60_000);
