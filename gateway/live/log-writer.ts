@@ -61,7 +61,9 @@ export class LogWriter {
     this.#timer = null;
     const wanted = this.#buffer.end;
     while (this.#durable < wanted && !this.#stopped) {
-      this.#running ??= this.#store().finally(() => (this.#running = null));
+      this.#running ??= this.#store()
+        .catch((error: unknown) => this.#gaveUp(error))
+        .finally(() => (this.#running = null));
       await this.#running;
     }
   }
@@ -84,17 +86,31 @@ export class LogWriter {
     }
   }
 
-  /** The stretch is another writer's: the newer one of the two goes on behind it. */
+  /** A writer that was stopped while storage was away owes nobody an answer. */
+  #gaveUp(error: unknown): void {
+    if (!this.#stopped) throw error;
+  }
+
+  /** The stretch is another writer's: the newer one of the two goes on behind it, unless the log is sealed there. */
   async #giveWay(): Promise<void> {
     const current = await this.#persist('asking whose session it is', () => this.#events.isCurrent());
     if (!current) {
-      this.stop();
-      this.#events.superseded();
+      this.#supersede();
       return;
     }
-    const { durableBytes } = await this.#persist('reading the audio log', () => this.#log.extent(this.#prefix));
+    const { durableBytes, sealed } = await this.#persist('reading the audio log', () => this.#log.extent(this.#prefix));
+    if (sealed && durableBytes < this.#buffer.end) {
+      this.#supersede();
+      return;
+    }
     this.#durable = durableBytes;
     this.#events.durable(Math.min(durableBytes, this.#buffer.end));
+  }
+
+  #supersede(): void {
+    if (this.#stopped) return;
+    this.stop();
+    this.#events.superseded();
   }
 
   /** Tries until it works: an acknowledgement means stored. */
