@@ -41,7 +41,7 @@ export class LeaseSlots implements CustomSlotSupplier<never> {
       const abort = (): void => {
         const index = this.#waiters.indexOf(waiter);
         if (index >= 0) this.#waiters.splice(index, 1);
-        reject(new DOMException('the poll was given up', 'AbortError'));
+        reject(Object.assign(new Error('the poll was given up'), { name: 'AbortError' }));
       };
       abortSignal.addEventListener('abort', abort, { once: true });
       this.#waiters.push(waiter);
