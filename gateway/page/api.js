@@ -1,4 +1,3 @@
-// @ts-check
 /** The REST API (/openapi.json), as the page uses it. */
 
 /** @typedef {import('../rest/sessions.ts').Session} Session */

@@ -1,4 +1,3 @@
-// @ts-check
 /** The few things the page does with the DOM. Text goes in as text nodes only. */
 
 /**

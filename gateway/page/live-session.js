@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * A session of the native live protocol (docs/protocol.md) as the page holds it: sends audio, keeps what is not
  * acknowledged, connects again by itself with the same id, and says what is going on. Nothing of the DOM: sockets, time

@@ -1,4 +1,3 @@
-// @ts-check
 /** The microphone: asked for, opened, and given as 16 kHz mono s16le. */
 import { OUT_RATE } from './resampler.js';
 

@@ -1,4 +1,3 @@
-// @ts-check
 /** The page: what is pressed, dropped or opened becomes a session that is spoken into or read. */
 import { cancelSession, fetchSession, fetchTranscript, newId } from './api.js';
 import { byId, setText } from './dom.js';

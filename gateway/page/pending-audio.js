@@ -1,4 +1,3 @@
-// @ts-check
 /** The audio of a session that is not known to be stored, by byte offset from the session's start; bounded. */
 
 /** No kept piece is longer: each travels as one WebSocket frame. */

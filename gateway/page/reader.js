@@ -1,4 +1,3 @@
-// @ts-check
 /** Reads a session that is not spoken into from here: asks for its state, and for its words when there are more. */
 import { ApiError, AWAY, mayPass } from './api.js';
 import { isOver } from './words.js';

@@ -1,8 +1,7 @@
-// @ts-check
 /** The list of recent sessions. */
 import { fetchSessions } from './api.js';
 import { byId, element, setText } from './dom.js';
-import { ago } from './words.js';
+import { ago, stateTone, stateWord } from './words.js';
 
 /** @typedef {import('./api.js').SessionRow} SessionRow */
 
@@ -64,7 +63,7 @@ export class RecentView {
       element('span', { class: 'kind' }, kind === 'file' ? 'File' : 'Live'),
       element('code', {}, id),
       element('span', { class: 'when' }, when),
-      element('span', { class: 'state', 'data-state': state }, state),
+      element('span', { class: 'state', 'data-tone': stateTone(state) }, stateWord(state)),
     );
     this.#markOne(link);
     return element('li', {}, link);

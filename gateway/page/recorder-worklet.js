@@ -1,4 +1,3 @@
-// @ts-check
 /** In the browser's audio thread: the microphone as 16 kHz mono s16le, in pieces of 50 ms, with its loudness. */
 import { Resampler, toS16le } from './resampler.js';
 

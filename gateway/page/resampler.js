@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Sample rate conversion to 16 kHz, for browsers that give the microphone at its own rate only. Windowed sinc: every
  * output is Σ x(k) h(n·r - k), r = inRate/16000, h a sinc of cut-off min(1, 1/r) under a Blackman window (Smith, "Digital

@@ -1,4 +1,3 @@
-// @ts-check
 /** The sheet of one session: what is going on, what is stored, what can be done. */
 import { transcriptPath } from './api.js';
 import { byId, element, setText } from './dom.js';
@@ -16,6 +15,7 @@ export class SessionView {
   /** @param {string | null} id null: none is shown */
   show(id) {
     this.#sheet.hidden = id === null;
+    byId('welcome').hidden = id !== null;
     setText(byId('session-id'), id ?? '');
     this.stored('');
     this.actions([]);

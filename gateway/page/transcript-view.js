@@ -1,4 +1,3 @@
-// @ts-check
 /** The words of a session on the page: finals, which stay, and below them what may still change. */
 import { byId, element, setText } from './dom.js';
 import { clock } from './words.js';

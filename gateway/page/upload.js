@@ -1,4 +1,3 @@
-// @ts-check
 /** Sends a file and says how far it is: `fetch` does not tell. */
 import { ApiError, AWAY, messageOf } from './api.js';
 

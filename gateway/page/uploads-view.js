@@ -1,6 +1,5 @@
-// @ts-check
 /** Files on their way to the server: chosen or dropped, one after the other, each with its bar. */
-import { ApiError, newId } from './api.js';
+import { ApiError, mayPass, newId } from './api.js';
 import { byId, element, setText } from './dom.js';
 import { uploadFile } from './upload.js';
 
@@ -66,7 +65,7 @@ export class UploadsView {
       row.remove();
       this.#stored(id, isOnly);
     } catch (error) {
-      if (!row.isGone) row.fail(error instanceof ApiError ? error.message : 'it cannot be read');
+      if (!row.isGone) row.fail(error instanceof ApiError ? error.message : 'it cannot be read', mayPass(error));
     }
   }
 }
@@ -100,14 +99,14 @@ class UploadRow {
     setText(this.#state, share < 1 ? `${Math.floor(share * 100)} %` : 'is looked at');
   }
 
-  /** @param {string} why */
-  fail(why) {
+  /** @param {string} why @param {boolean} mayHelp trying again may help */
+  fail(why, mayHelp) {
     this.item.classList.add('failed');
     this.item.setAttribute('role', 'alert');
     setText(this.#state, why);
     setText(this.#close, 'Dismiss');
     this.#bar.hidden = true;
-    this.#again.hidden = false;
+    this.#again.hidden = !mayHelp;
   }
 
   remove() {

@@ -1,4 +1,3 @@
-// @ts-check
 /** 16 kHz mono s16le samples as a WAV file. */
 
 /** @param {readonly Uint8Array<ArrayBuffer>[]} pieces */

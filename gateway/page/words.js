@@ -1,4 +1,3 @@
-// @ts-check
 /** What the page says of a session, in plain words. */
 
 /** @typedef {import('./live-session.js').Snapshot} Snapshot */
@@ -116,6 +115,16 @@ const STATES = {
   cancelled: ['quiet', 'Cancelled'],
   failed: ['bad', 'Failed'],
 };
+
+/** The state of a session in the list. @param {string} state */
+export const stateWord = (state) => stateOf(state)[1];
+
+/** @param {string} state */
+export const stateTone = (state) => stateOf(state)[0];
+
+/** @param {string} state a later version may know more @returns {readonly [Status['tone'], string]} */
+const stateOf = (state) =>
+  Object.hasOwn(STATES, state) ? STATES[/** @type {Session['state']} */ (state)] : ['quiet', state];
 
 /**
  * A session that is read, not spoken into.
