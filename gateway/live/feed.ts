@@ -2,7 +2,13 @@
  * Sends a worker the audio log from a byte on: what is in storage first, then what is in memory, then what comes, without
  * gap or overlap, and never further ahead of the recogniser than allowed.
  */
-import type { WebSocket } from 'ws';
+/** Where the audio goes: a worker's WebSocket. */
+export interface FeedSocket {
+  /** Bytes that wait to be written. */
+  readonly bufferedAmount: number;
+  /** @param written called when the bytes are written, or cannot be. */
+  send(data: string | Uint8Array, written?: () => void): void;
+}
 
 /** Where the audio is. Offsets are bytes in the audio log. */
 export interface FeedSource {
@@ -18,7 +24,7 @@ const MAX_UNSENT_BYTES = 1 << 20;
 const MAX_MESSAGE_BYTES = 256 << 10;
 
 export class Feed {
-  readonly #socket: WebSocket;
+  readonly #socket: FeedSocket;
   readonly #source: FeedSource;
   readonly #aheadBytes: number;
   #position: number;
@@ -27,8 +33,10 @@ export class Feed {
   /** Something changed since the loop last looked: it must look again before it sleeps. */
   #woken = false;
   #closed = false;
+  /** Byte after which the worker is to make finals; null while nobody has asked. */
+  #finalizeAt: number | null = null;
 
-  constructor(socket: WebSocket, source: FeedSource, fromByte: number, aheadBytes: number) {
+  constructor(socket: FeedSocket, source: FeedSource, fromByte: number, aheadBytes: number) {
     this.#socket = socket;
     this.#source = source;
     this.#position = fromByte;
@@ -55,6 +63,18 @@ export class Feed {
   wake(): void {
     this.#woken = true;
     this.#resume?.();
+  }
+
+  /** Asks for finals of the audio before a byte: said when that audio is sent, so that it cannot overtake it. */
+  finalize(atByte: number): void {
+    this.#finalizeAt = atByte;
+    this.#finalizeIfReached();
+  }
+
+  #finalizeIfReached(): void {
+    if (this.#finalizeAt === null || this.#position < this.#finalizeAt) return;
+    this.#finalizeAt = null;
+    this.#socket.send(JSON.stringify({ type: 'finalize' }));
   }
 
   close(): void {
@@ -87,12 +107,13 @@ export class Feed {
   }
 
   #send(bytes: Uint8Array): void {
-    const { endByte } = this.#source;
-    const cut = bytes.subarray(0, Math.min(MAX_MESSAGE_BYTES, (endByte ?? Infinity) - this.#position));
+    const limit = Math.min(this.#source.endByte ?? Infinity, this.#finalizeAt ?? Infinity) - this.#position;
+    const cut = bytes.subarray(0, Math.min(MAX_MESSAGE_BYTES, limit));
     this.#position += cut.length;
     // Waking on the write's end matters only where the socket was full.
     if (this.#socket.bufferedAmount < MAX_UNSENT_BYTES / 2) this.#socket.send(cut);
     else this.#socket.send(cut, () => this.wake());
+    this.#finalizeIfReached();
   }
 
   #sendFromMemory(): boolean {

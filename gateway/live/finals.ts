@@ -15,7 +15,7 @@ export class Finals {
   #known = 0;
   #fetching = false;
   #closed = false;
-  #drained: (() => void) | null = null;
+  readonly #drained: (() => void)[] = [];
 
   /** @param next index of the first final to give. @param fetch all committed segments from an index on. */
   constructor(next: number, fetch: (from: number) => Promise<readonly Segment[]>, give: (segment: Segment) => void) {
@@ -42,13 +42,17 @@ export class Finals {
   /** Resolves when all known finals are given, or when closed. */
   async drained(): Promise<void> {
     if (this.#closed || this.#next >= this.#known) return;
-    await new Promise<void>((resolve) => (this.#drained = resolve));
+    await new Promise<void>((resolve) => this.#drained.push(resolve));
   }
 
   close(): void {
     this.#closed = true;
     this.#waiting.clear();
-    this.#drained?.();
+    this.#sayDrained();
+  }
+
+  #sayDrained(): void {
+    for (const resolve of this.#drained.splice(0)) resolve();
   }
 
   #advance(): void {
@@ -59,15 +63,16 @@ export class Finals {
       this.#give(segment);
     }
     if (this.#next < this.#known) void this.#catchUp();
-    else this.#drained?.();
+    else this.#sayDrained();
   }
 
   async #catchUp(): Promise<void> {
     if (this.#fetching) return;
     this.#fetching = true;
     const missing = await this.#fetch(this.#next).catch(() => []);
+    // Not there yet, or not to be had: asking again at once would not help.
+    if (!missing.some(({ index }) => index === this.#next)) await pause(RETRY_MS);
     this.#fetching = false;
-    if (missing.length === 0) await pause(RETRY_MS);
     this.offer(missing);
   }
 }

@@ -1,0 +1,126 @@
+import { Finals } from '../../../gateway/live/finals.ts';
+import type { Segment } from '../../../workflows/contract.ts';
+import { turns } from '../../harness/quiet.ts';
+import { segment } from '../../workflows/session/given.ts';
+
+const segments = (from: number, to: number): Segment[] =>
+  Array.from({ length: to - from }, (_, i) => segment(from + i));
+
+interface Setup {
+  readonly finals: Finals;
+  readonly given: number[];
+  readonly fetched: number[];
+  /** Segments [0, n) are committed. */
+  committed: number;
+  failures: number;
+  gate: Promise<void>;
+}
+
+function setup(next = 0): Setup {
+  const given: number[] = [];
+  const fetched: number[] = [];
+  const fetch = async (from: number): Promise<readonly Segment[]> => {
+    fetched.push(from);
+    await it.gate;
+    if (it.failures > 0) {
+      it.failures -= 1;
+      throw new Error('away');
+    }
+    return segments(from, it.committed);
+  };
+  const finals = new Finals(next, fetch, ({ index }) => given.push(index));
+  const it: Setup = { finals, given, fetched, committed: 0, failures: 0, gate: Promise.resolve() };
+  return it;
+}
+
+test('gives finals as they come', () => {
+  const { finals, given, fetched } = setup();
+  finals.offer(segments(0, 2));
+  finals.offer(segments(2, 3));
+  expect(given).toEqual([0, 1, 2]);
+  expect(fetched).toEqual([]);
+});
+
+test('gives a final once, however often it comes', () => {
+  const { finals, given } = setup();
+  finals.offer(segments(0, 2));
+  finals.offer(segments(0, 3));
+  finals.offer(segments(1, 2));
+  expect(given).toEqual([0, 1, 2]);
+});
+
+test('begins where the client says, and does not repeat what it has', async () => {
+  const it = setup(2);
+  it.committed = 4;
+  it.finals.know(4);
+  await it.finals.drained();
+  expect(it.given).toEqual([2, 3]);
+  expect(it.fetched).toEqual([2]);
+});
+
+test('fetches what another gateway committed, and keeps the order with what comes meanwhile', async () => {
+  const it = setup();
+  it.committed = 3;
+  const gate = Promise.withResolvers<void>();
+  it.gate = gate.promise;
+  it.finals.know(3);
+  it.finals.offer(segments(3, 5));
+  it.finals.know(2);
+  await turns();
+  expect(it.given).toEqual([]);
+  gate.resolve();
+  await it.finals.drained();
+  expect(it.given).toEqual([0, 1, 2, 3, 4]);
+  expect(it.fetched).toEqual([0]);
+});
+
+test('fetches again when it failed, or when the workflow did not know yet', async () => {
+  const it = setup();
+  it.failures = 1;
+  it.committed = 0;
+  it.finals.know(2);
+  await turns();
+  it.committed = 2;
+  await it.finals.drained();
+  expect(it.given).toEqual([0, 1]);
+});
+
+test('does not ask without a pause when what it needs is missing from the answer', async () => {
+  const fetched: number[] = [];
+  const given: number[] = [];
+  const finals = new Finals(
+    0,
+    (from) => {
+      fetched.push(from);
+      // The first segment is to be had only later.
+      return Promise.resolve(fetched.length < 2 ? segments(1, 3) : segments(0, 3));
+    },
+    ({ index }) => given.push(index),
+  );
+  finals.know(3);
+  await turns(50);
+  expect(fetched).toHaveLength(1);
+  await finals.drained();
+  expect(given).toEqual([0, 1, 2]);
+  expect(fetched).toHaveLength(2);
+});
+
+test('is drained at once when nothing is missing, and when it is closed', async () => {
+  const it = setup(3);
+  await it.finals.drained();
+  it.gate = new Promise(() => undefined);
+  it.finals.know(9);
+  const drained = it.finals.drained();
+  it.finals.close();
+  await drained;
+  it.finals.offer(segments(3, 9));
+  expect(it.given).toEqual([]);
+});
+
+test('tells everyone who waits that it is drained', async () => {
+  const it = setup();
+  it.committed = 1;
+  it.finals.know(1);
+  await Promise.all([it.finals.drained(), it.finals.drained()]);
+  expect(it.given).toEqual([0]);
+});
