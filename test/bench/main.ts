@@ -1,0 +1,73 @@
+/** `npm run bench`: measures the real system and prints the figures beside their goals. */
+import { Command } from 'commander';
+import { writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus } from 'node:os';
+import { quiet, watchOthers } from './cpu.ts';
+import { endAll } from './processes.ts';
+import { commits } from './series/commits.ts';
+import { connect } from './series/connect.ts';
+import { engine } from './series/engine.ts';
+import { killed, stopped } from './series/failover.ts';
+import { history } from './series/history.ts';
+import type { Series } from './series/series.ts';
+import { steady } from './series/steady.ts';
+import { markdown } from './table.ts';
+import type { Row } from './table.ts';
+
+const ALL: readonly Series[] = [steady, connect, killed, stopped, history, commits, engine];
+const NAMES = ALL.map(({ name }) => name);
+/** A whole run ends by then, whatever hangs. */
+const LIMIT_MS = 12 * 60_000;
+
+interface Options {
+  readonly only?: string;
+  readonly quick?: true;
+  readonly json?: string;
+}
+
+function chosen(only: string | undefined): readonly Series[] {
+  const names = only?.split(',').map((name) => name.trim()) ?? NAMES;
+  const unknown = names.filter((name) => !NAMES.includes(name));
+  if (unknown.length > 0) throw new Error(`--only ${unknown.join(',')}: choose from ${NAMES.join(', ')}`);
+  return ALL.filter(({ name }) => names.includes(name));
+}
+
+const failed = (name: string, error: unknown): Row => ({
+  what: name,
+  measured: 'failed',
+  goal: '',
+  reached: false,
+  note: error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error),
+});
+
+async function measure(series: readonly Series[], quick: boolean): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const each of series) {
+    process.stderr.write(`${each.name} …\n`);
+    rows.push(...(await each.run({ quick }).catch((error: unknown) => [failed(each.name, error)])));
+  }
+  return rows;
+}
+
+const program = new Command('npm run bench --')
+  .option('--only <names>', `some of: ${NAMES.join(',')}`)
+  .option('--quick', 'short runs, for trying; the figures are worth little')
+  .option('--json <file>', 'write the table as JSON too')
+  .parse();
+const { only, quick = false, json } = program.opts<Options>();
+const series = chosen(only);
+const limit = setTimeout(() => {
+  process.stderr.write(`the benchmark did not end within ${LIMIT_MS / 60_000} min\n`);
+  process.kill(process.pid, 'SIGINT');
+}, LIMIT_MS);
+process.on('exit', endAll);
+await quiet();
+const others = watchOthers();
+const begunMs = performance.now();
+const rows = await measure(series, quick);
+clearTimeout(limit);
+const machine = `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
+const minutes = ((performance.now() - begunMs) / 60_000).toFixed(1);
+console.log(`${markdown(rows)}\n\n${machine}; ${minutes} min; others used ${others().toFixed(2)} cores on average.`);
+if (json !== undefined) await writeFile(json, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
+process.exit(rows.some(({ reached }) => reached === false) ? 1 : 0);
