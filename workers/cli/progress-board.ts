@@ -45,7 +45,10 @@ export function progressBoard(stream: NodeJS.WriteStream): Board {
         end: () => bars.remove(bar),
       };
     },
-    close: () => bars.stop(),
+    close() {
+      // A second time it would wipe what was printed since.
+      if (bars.isActive) bars.stop();
+    },
   };
 }
 

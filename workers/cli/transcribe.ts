@@ -88,11 +88,15 @@ async function give(
   // Bars and words do not share a screen.
   if (board.isShown) await Promise.allSettled(transcripts);
   board.close();
+  const shown: string[] = [];
   let failed = 0;
   for (const [index, transcript] of transcripts.entries()) {
     const path = files[index] ?? '';
     try {
-      await put(await transcript, path, names[index] ?? '', options, files.length > 1, index === 0);
+      const text = await transcript;
+      if (options.output !== undefined) await write(text, path, join(options.output, names[index] ?? ''));
+      else process.stdout.write(headed(text, path, options.format, files.length > 1, shown.length === 0));
+      shown.push(path);
     } catch (error) {
       if (signal.aborted) continue;
       failed += 1;
@@ -102,21 +106,14 @@ async function give(
   return failed;
 }
 
-async function put(
-  text: string,
-  path: string,
-  name: string,
-  { format, output }: TranscribeOptions,
-  isOneOfMany: boolean,
-  isFirst: boolean,
-): Promise<void> {
-  if (output !== undefined) {
-    const target = join(output, name);
-    await writeFile(target, text);
-    process.stdout.write(`${path} → ${target}\n`);
-  } else if (isOneOfMany && format === 'txt') {
-    process.stdout.write(`${isFirst ? '' : '\n'}==> ${path} <==\n${text}`);
-  } else process.stdout.write(text);
+async function write(text: string, path: string, target: string): Promise<void> {
+  await writeFile(target, text);
+  process.stdout.write(`${path} → ${target}\n`);
+}
+
+/** Of several texts each has its name above it; several JSON documents are one a line. */
+function headed(text: string, path: string, format: TranscriptFormat, isOneOfMany: boolean, isFirst: boolean): string {
+  return isOneOfMany && format === 'txt' ? `${isFirst ? '' : '\n'}==> ${path} <==\n${text}` : text;
 }
 
 /** `talk.mp3` becomes `talk.txt`; files that would meet there keep their whole name, and then get a number. */

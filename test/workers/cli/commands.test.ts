@@ -1,0 +1,189 @@
+/** The commands that look, and what every command says of a service that is not there. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { describeConfig, readConfig } from '../../../infra/config.ts';
+import { settingsMarkdown } from '../../../workers/cli/config.ts';
+import { sessionTable } from '../../../workers/cli/sessions.ts';
+import { clock, duration, table } from '../../../workers/cli/table.ts';
+import { problem, run, session, StandIn } from './stand-in.ts';
+
+let service: StandIn;
+beforeEach(async () => {
+  service = await new StandIn().start();
+});
+afterEach(() => service.stop());
+
+const row = (id: string) => ({
+  id,
+  kind: 'live',
+  state: 'streaming',
+  model: 'en',
+  worker: 'en-1',
+  startedAt: '2026-03-01T12:00:00.000Z',
+  endedAt: null,
+});
+
+async function deadUrl(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return `http://127.0.0.1:${port}`;
+}
+
+test.each([
+  [['sessions']],
+  [['show', 'x']],
+  [['workers']],
+  [['cancel', 'x']],
+  [['transcribe', 'x.wav']],
+  [['live', '-']],
+])('a service that is not there is one line that says what to do: %j', async (args) => {
+  const url = await deadUrl();
+  const { code, out, err } = await run(url, args);
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect(err).toMatch(
+    /^longhand: Longhand does not answer at \S+ \(.*ECONNREFUSED.*\): start it with `npm start`, .*\n$/,
+  );
+  expect(err).toContain(url);
+});
+
+test('something else at the address is told as such', async () => {
+  service.answer = () => ({ body: '<html>hello</html>' });
+  const { code, err } = await run(service.url, ['sessions']);
+  expect(code).toBe(1);
+  expect(err).toBe(
+    `longhand: what answers at ${service.url} is not Longhand: name its address by --url or LONGHAND_URL\n`,
+  );
+});
+
+test('--url is stronger than the setting', async () => {
+  service.answer = () => ({ body: { sessions: [], nextCursor: null } });
+  expect((await run(await deadUrl(), ['sessions', '--url', `${service.url}/`])).code).toBe(0);
+});
+
+test.each([
+  [['sessions', '--url', 'localhost:8080'], 'expected http://host:port'],
+  [['sessions', '--limit', '0'], 'expected a whole number from 1 on'],
+  [['transcribe'], "missing required argument 'files'"],
+  [['transcribe', 'x', '--format', 'pdf'], 'Allowed choices are txt, json, srt, vtt'],
+  [['transcribe', 'x', '--priority', 'top'], 'Allowed choices are high, normal, low'],
+  [['listen'], "unknown command 'listen'"],
+  [['live', 'x', '--session', 'a/b'], '--session: letters, digits'],
+])('wrong use is told with what is allowed: %j', async (args, message) => {
+  const { code, err } = await run(service.url, args);
+  expect(code).toBe(2);
+  expect(err).toContain(message);
+  expect(err).not.toMatch(/\n\s+at /);
+});
+
+test('a wrong setting is one line', async () => {
+  const { code, err } = await run('ftp://x', ['sessions']);
+  expect(code).toBe(2);
+  expect(err).toMatch(/^longhand: LONGHAND_URL: .*expected http:.*\n$/);
+});
+
+test('sessions reads page after page up to the limit', async () => {
+  service.answer = (_request, query) => {
+    const from = Number(query.get('cursor') ?? 0);
+    const take = Number(query.get('limit'));
+    const sessions = Array.from({ length: take }, (_, i) => row(`s${from + i}`));
+    return { body: { sessions, nextCursor: String(from + take) } };
+  };
+  const { code, out } = await run(service.url, ['sessions', '--limit', '250', '--json']);
+  expect(code).toBe(0);
+  expect((JSON.parse(out) as { id: string }[]).map(({ id }) => id)).toEqual(
+    Array.from({ length: 250 }, (_, i) => `s${i}`),
+  );
+  expect(service.requests).toHaveLength(2);
+});
+
+test('a session that runs is measured up to now', () => {
+  const text = sessionTable([row('call')], Date.parse('2026-03-01T12:01:30.000Z'));
+  expect(text.split('\n')[1]).toMatch(/^call {2}live {2}streaming {2}en {5}en-1 {4}.* 90 s$/);
+});
+
+test('show says where a session is, who serves it, and its words so far', async () => {
+  const lease = { leaseId: 'lease-1', epoch: 3, workerId: 'en-7' };
+  const segments = [{ index: 0, startMs: 61_234, endMs: 62_000, text: 'Ask what' }];
+  const facts = { kind: 'live', state: 'streaming', lease, epoch: 3, audioMs: null, progress: null, spans: null };
+  service.answer = (request) => ({ body: request.endsWith('/transcript') ? { segments } : session('call', facts) });
+  const { code, out } = await run(service.url, ['show', 'call']);
+  expect(code).toBe(0);
+  for (const fact of ['streaming', 'en-7', 'lease-1', '0:11.0 of audio that goes on', '   1:01.2  Ask what']) {
+    expect(out).toContain(fact);
+  }
+  expect(out).toMatch(/^epoch +3$/m);
+});
+
+test('show of a file that is not finished says how far it is', async () => {
+  service.answer = (request) =>
+    request.endsWith('/transcript')
+      ? problem(409, 'not_finished', 'not yet', true)
+      : { body: session('talk', { state: 'streaming', progress: 0.5, spans: { done: 2, total: 4 } }) };
+  const { code, out } = await run(service.url, ['show', 'talk']);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^spans +2 of 4$/m);
+  expect(out).toContain('(50 %)');
+  expect(out).toContain('No transcript yet.');
+});
+
+test('a session that is not there is told in the words of the service', async () => {
+  const { code, err } = await run(service.url, ['show', 'nobody']);
+  expect({ code, err }).toEqual({ code: 1, err: 'longhand: no such session\n' });
+});
+
+test('workers are shown with what they serve', async () => {
+  const worker = {
+    id: 'en-1',
+    model: 'en',
+    pid: 7,
+    host: 'box',
+    slots: 8,
+    sessions: ['a'],
+    startedAt: row('x').startedAt,
+  };
+  service.answer = () => ({ body: { workers: [worker] } });
+  const { out } = await run(service.url, ['workers']);
+  expect(out.split('\n')[1]).toMatch(/^en-1 {2}en {5}1\/8 {3}7 {4}box .* a$/);
+});
+
+test('cancel asks for the end of a session', async () => {
+  service.answer = () => ({ body: session('call', { state: 'closing' }) });
+  const { out } = await run(service.url, ['cancel', 'call']);
+  expect(out).toBe('call is being cancelled.\n');
+  expect(service.requests).toEqual(['DELETE /v1/sessions/call']);
+});
+
+test('config prints every setting, and no secret', async () => {
+  const settings = describeConfig(readConfig({}));
+  const { code, out } = await run(service.url, ['config'], { LONGHAND_API_KEY: 'hidden-key', LONGHAND_SLOTS: '3' });
+  expect(code).toBe(0);
+  for (const { name, meaning } of settings) {
+    expect(out).toContain(`${name}=`);
+    expect(out).toContain(meaning);
+  }
+  expect(out).not.toContain('hidden-key');
+  expect(out).toMatch(/^LONGHAND_SLOTS=3 {2}\(default: 8\)$/m);
+  expect(out).toMatch(/^LONGHAND_HTTP_PORT=8080 {2}\(default\)$/m);
+});
+
+test("config's table for the README is the same on every machine", () => {
+  const markdown = settingsMarkdown(describeConfig(readConfig({ LONGHAND_SLOTS: '3', HOME: '/home/someone' })));
+  expect(markdown).toMatch(/^\| `LONGHAND_SLOTS` \| `8` \| /m);
+  expect(markdown).toMatch(/^\| `LONGHAND_CACHE_DIR` \| `~\/\.cache\/longhand` \| /m);
+  for (const line of markdown.trimEnd().split('\n')) expect(line.replaceAll('\\|', '').split('|')).toHaveLength(5);
+});
+
+test('tables and times', () => {
+  expect(
+    table([
+      ['A', 'B'],
+      ['long', '1'],
+      ['x', ''],
+    ]),
+  ).toBe('A     B\nlong  1\nx\n');
+  expect([0, 61_299, 3_661_000].map(clock)).toEqual(['0:00.0', '1:01.2', '1:01:01.0']);
+  expect([340, 12_000, 240_000, 7_500_000].map(duration)).toEqual(['0.3 s', '12 s', '4 min', '2 h 05 min']);
+});
