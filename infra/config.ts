@@ -122,7 +122,11 @@ const settings = {
 
   LONGHAND_GATEWAY_URL: setting(
     optional(),
-    'ws:// address at which workers reach a gateway; default: this gateway itself',
+    'ws:// address at which workers reach any gateway; default: the one on this machine',
+  ),
+  LONGHAND_ADVERTISED_URL: setting(
+    optional(),
+    'ws:// address at which workers reach this very gateway; default: its host and port',
   ),
   LONGHAND_INTERNAL_KEY: setting(optional(), 'key that a worker shows a gateway; `npm start` makes one'),
 

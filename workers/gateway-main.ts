@@ -63,7 +63,7 @@ await runProcess('gateway', async (config, log) => {
   await once(server.http, 'listening');
   const { port } = server.http.address() as AddressInfo;
   const host = config.LONGHAND_HOST.includes(':') ? `[${config.LONGHAND_HOST}]` : config.LONGHAND_HOST;
-  address.url = config.LONGHAND_GATEWAY_URL ?? `ws://${host}:${port}`;
+  address.url = config.LONGHAND_ADVERTISED_URL ?? `ws://${host}:${port}`;
   return {
     ready: { port },
     drain: async () => {

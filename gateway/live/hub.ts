@@ -2,27 +2,28 @@
  * One session at this gateway: its client, its audio, its worker. Holds nothing that cannot be rebuilt from the workflow
  * and the audio log; any of the three may come first, go, and come again.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
-import { PLANE_CLOSE } from '../../workflows/audio-plane.ts';
 import type { AudioDial } from '../../workflows/audio-plane.ts';
-import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
-import type { AttachAnswer, LiveInput, SessionRef, SessionResult } from '../../workflows/contract.ts';
+import { sessionWorkflowId } from '../../workflows/contract.ts';
+import type { LiveInput, SessionRef, SessionResult } from '../../workflows/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
-import type { Gateway } from '../ports.ts';
+import type { Gateway, SessionsPort } from '../ports.ts';
 import { finalMessage } from '../protocol.ts';
 import type { ClientMessage } from '../protocol.ts';
 import { untilDone } from '../retry.ts';
 import { readSegments } from '../transcripts.ts';
+import { AudioSide } from './audio-side.ts';
 import type { ClientLink } from './client-link.ts';
-import type { FeedSource } from './feed.ts';
 import { Finals } from './finals.ts';
-import { Intake } from './intake.ts';
 import type { QueueNotices } from './queue-notices.ts';
-import { WorkerLink } from './worker-link.ts';
 import type { WorkerWatch } from './worker-link.ts';
+import { WorkerSide } from './worker-side.ts';
 
 /** A session that finds a worker at once is not told that it waits. */
 const QUEUE_NOTICE_AFTER_MS = 200;
+/** Storage that does not answer for so long refuses a client, who comes again. */
+const STORAGE_LIMIT_MS = 5000;
 
 export interface HubServices {
   readonly gateway: Gateway;
@@ -35,18 +36,17 @@ export interface HubServices {
 interface Present {
   readonly link: ClientLink;
   readonly finals: Finals;
+  readonly model: string;
   readonly generation: number;
 }
 
-export class Hub implements FeedSource {
+export class Hub {
   readonly workflowId: string;
   readonly #ref: SessionRef;
   readonly #services: HubServices;
+  readonly #audio: AudioSide;
+  readonly #worker: WorkerSide;
   #client: Present | null = null;
-  #intake: Intake | null = null;
-  #worker: WorkerLink | null = null;
-  #fencedEpoch = 0;
-  #storedEnd: number | null = null;
   #attaching: Promise<void> = Promise.resolve();
   /** Clients that are being attached. */
   #pending = 0;
@@ -59,37 +59,29 @@ export class Hub implements FeedSource {
     this.workflowId = workflowId;
     this.#ref = ref;
     this.#services = services;
+    this.#audio = new AudioSide(services.gateway, ref, {
+      changed: () => this.#worker.wake(),
+      stored: (bytes) => this.#client?.link.send({ type: 'ack', durableBytes: bytes }),
+      pressure: (isFull) => this.#press(isFull),
+      isCurrent: () => this.#isCurrent(),
+      superseded: () => this.#superseded(),
+    });
+    this.#worker = new WorkerSide(services.gateway, services.watch, this.#audio, {
+      opening: (dial) => this.#workerOpening(dial),
+      opened: (dial) => this.#workerOpened(dial),
+      partial: (json) => this.#client?.link.sendPartial(json),
+      final: (segments) => this.#client?.finals.offer(segments),
+      gone: (how, dial, why) => this.#workerGone(how, dial, why),
+    });
     this.#startGrace();
   }
 
-  // ---- the audio, as the worker's feed sees it
-
-  get memoryStart(): number | null {
-    return this.#intake?.buffer.start ?? null;
-  }
-
-  fromMemory(offset: number): Buffer | null {
-    return this.#intake?.buffer.from(offset) ?? null;
-  }
-
-  readStored(fromByte: number, toByte: number | undefined): AsyncIterable<Uint8Array> {
-    return this.#gateway.audioLog.read(this.#prefix, fromByte, toByte);
-  }
-
-  get endByte(): number | null {
-    return this.#intake?.endByte ?? this.#storedEnd;
-  }
-
   get isUnused(): boolean {
-    return this.#client === null && this.#worker === null && this.#pending === 0;
+    return this.#client === null && !this.#worker.isPresent && this.#pending === 0;
   }
 
   get #gateway(): Gateway {
     return this.#services.gateway;
-  }
-
-  get #prefix(): string {
-    return objectKeys.audio(this.#ref);
   }
 
   // ---- the client
@@ -111,45 +103,60 @@ export class Hub implements FeedSource {
     const { address, sessions } = this.#gateway;
     const answer = await sessions.attach(input, { gateway: address, connection: link.id, audio: input.audio });
     this.#dropClient(new Failure('superseded', 'a newer connection has taken this session over'));
+    try {
+      await this.#take(link, input, fromIndex, answer);
+    } catch (error) {
+      this.#tellGone(link);
+      throw error;
+    }
+  }
+
+  /** The workflow has the client down as attached: it is given what it missed, and its audio is taken. */
+  async #take(
+    link: ClientLink,
+    input: LiveInput,
+    fromIndex: number,
+    answer: Awaited<ReturnType<SessionsPort['attach']>>,
+  ): Promise<void> {
     const committed = 'ended' in answer ? answer.ended.segments : answer.nextIndex;
     if (fromIndex > committed) {
       throw new Failure('invalid_parameter', `index: ${fromIndex} is more than the ${committed} finals there are`);
     }
-    const durableBytes = 'ended' in answer ? await this.#storedBytes() : await this.#openIntake(answer);
+    const durableBytes = await withLimit('ended' in answer ? this.#audio.storedBytes() : this.#audio.open(answer));
     const { model, language } = input;
     link.send({ type: 'session', id: this.#ref.id, durableBytes, nextIndex: committed, model, language });
-    this.#present(link, fromIndex, 'ended' in answer ? Infinity : answer.generation).know(committed);
+    this.#present(link, fromIndex, model, 'ended' in answer ? Infinity : answer.generation).know(committed);
     if ('ended' in answer) await this.#finish(answer.ended);
-    else this.#opened(link, input);
+    else this.#opened(link);
   }
 
-  #present(link: ClientLink, fromIndex: number, generation: number): Finals {
+  #present(link: ClientLink, fromIndex: number, model: string, generation: number): Finals {
     const { sessions, objects } = this.#gateway;
     const finals = new Finals(
       fromIndex,
       (from) => readSegments(sessions, objects, this.#ref, from),
       (segment) => link.send(finalMessage(segment)),
     );
-    this.#client = { link, finals, generation };
+    this.#client = { link, finals, model, generation };
     this.#stopGrace();
     return finals;
   }
 
-  #opened(link: ClientLink, input: LiveInput): void {
+  #opened(link: ClientLink): void {
     this.#watchEnd();
     link.open({
-      audio: (bytes) => this.#intake?.accept(bytes),
+      audio: (bytes) => this.#audio.accept(bytes),
       message: (message) => this.#handle(message),
       gone: () => this.#clientGone(link),
     });
-    if (this.#worker === null) this.#followQueue(link, input.model);
-    else link.send({ type: 'started' });
+    if (this.#worker.isPresent) link.send({ type: 'started' });
+    else this.#followQueue();
   }
 
   #handle(message: ClientMessage): void {
     switch (message.type) {
       case 'finalize':
-        this.#worker?.send({ type: 'finalize' });
+        this.#worker.finalize(this.#audio.receivedByte);
         break;
       case 'keepalive':
         break;
@@ -166,10 +173,14 @@ export class Hub implements FeedSource {
     this.#client.finals.close();
     this.#client = null;
     this.#stopFollowing();
-    void this.#intake?.flush();
+    void this.#audio.flush();
     this.#startGrace();
-    void this.#persist('telling that the client is gone', () => this.#gateway.sessions.detach(this.#ref, link.id));
+    this.#tellGone(link);
     this.#disposeIfUnused();
+  }
+
+  #tellGone(link: ClientLink): void {
+    void this.#persist('telling that a client is gone', () => this.#gateway.sessions.detach(this.#ref, link.id));
   }
 
   /** The client is closed from our side. */
@@ -182,28 +193,6 @@ export class Hub implements FeedSource {
   }
 
   // ---- the audio
-
-  /** Takes up the session's audio where it stands; answers the client byte to send from. */
-  async #openIntake(answer: AttachAnswer): Promise<number> {
-    if (this.#intake === null) {
-      const { durableBytes, sealed } = await this.#gateway.audioLog.extent(this.#prefix);
-      if (sealed) this.#storedEnd = durableBytes;
-      this.#intake = new Intake(this.#gateway, this.#ref, answer.audio, durableBytes, {
-        changed: () => this.#worker?.wake(),
-        stored: (bytes) => this.#client?.link.send({ type: 'ack', durableBytes: bytes }),
-        pressure: (isFull) => this.#press(isFull),
-        isCurrent: () => this.#isCurrent(),
-        superseded: () => this.#superseded(),
-      });
-    }
-    const clientByte = await this.#intake.resume();
-    this.#worker?.wake();
-    return clientByte;
-  }
-
-  async #storedBytes(): Promise<number> {
-    return (await this.#gateway.audioLog.extent(this.#prefix)).durableBytes;
-  }
 
   #press(isFull: boolean): void {
     const link = this.#client?.link;
@@ -220,16 +209,15 @@ export class Hub implements FeedSource {
 
   #superseded(): void {
     this.#dropClient(new Failure('superseded', 'another gateway serves this session now'));
-    this.#intake?.close();
-    this.#intake = null;
+    this.#audio.giveUp();
     this.#disposeIfUnused();
   }
 
-  /** The client has said `end`, or the session may not go on: what came is stored and sealed, and the worker told. */
+  /** The client has said `end`, or the session may not go on: what came is stored and sealed, and the workflow told. */
   async #finishAudio(): Promise<void> {
-    if (this.#intake === null || this.#storedEnd !== null) return;
     try {
-      const endByte = await this.#intake.finish();
+      const endByte = await this.#audio.finish();
+      if (endByte === null) return;
       await this.#persist('ending the audio', () => this.#gateway.sessions.finishAudio(this.#ref, endByte));
     } catch (error) {
       this.#client?.link.fail(error);
@@ -239,72 +227,33 @@ export class Hub implements FeedSource {
   // ---- the worker
 
   /** A worker has dialled for the session's audio. */
-  async attachWorker(socket: WebSocket, dial: AudioDial): Promise<void> {
-    const older = this.#worker;
-    if (dial.epoch <= this.#fencedEpoch || (older !== null && dial.epoch < older.dial.epoch)) {
-      socket.close(PLANE_CLOSE.fenced, 'a newer epoch exists');
-      return;
-    }
-    const worker = this.#link(socket, dial);
-    this.#worker = worker;
-    if (this.#client === null) this.#startGrace();
-    if (older !== null) this.#replace(older, dial);
-    await this.#findEnd(dial);
-    if (this.#worker !== worker) return;
+  attachWorker(socket: WebSocket, dial: AudioDial): Promise<void> {
+    return this.#worker.attach(socket, dial);
+  }
+
+  #workerOpened(dial: AudioDial): void {
     this.#stopFollowing();
+    if (this.#client === null) this.#startGrace();
     this.#client?.link.send({ type: 'started' });
     this.#client?.finals.know(dial.nextIndex);
-    worker.open();
   }
 
-  #replace(older: WorkerLink, dial: AudioDial): void {
-    this.#services.watch.delete(older);
-    if (older.dial.epoch < dial.epoch) older.fence('a newer epoch exists');
-    else older.leave();
+  async #workerOpening(dial: AudioDial): Promise<void> {
+    await this.#audio.findEnd(dial);
+    if (dial.drain) await this.#finishAudio();
   }
 
-  #link(socket: WebSocket, dial: AudioDial): WorkerLink {
-    const { gateway, watch } = this.#services;
-    const worker = new WorkerLink(socket, dial, this, gateway.settings, {
-      partial: (json) => this.#client?.link.sendPartial(json),
-      final: (segments) => this.#client?.finals.offer(segments),
-      gone: (how, why) => this.#workerGone(worker, how, why),
-      fault: (error) => gateway.log.error({ err: error, workflowId: this.workflowId }, 'feeding a worker failed'),
-    });
-    watch.add(worker);
-    return worker;
-  }
-
-  /** Where the audio ends: a span's end, a seal, or, when no more is taken, what is stored. */
-  async #findEnd(dial: AudioDial): Promise<void> {
-    if (dial.toByte !== null) {
-      this.#storedEnd = dial.toByte;
-      return;
-    }
-    if (this.#intake !== null) {
-      if (dial.drain) await this.#finishAudio();
-      return;
-    }
-    const { audioLog } = this.#gateway;
-    const { durableBytes, sealed } = await audioLog.extent(this.#prefix);
-    if (sealed || (dial.drain && (await audioLog.seal(this.#prefix, durableBytes)))) this.#storedEnd = durableBytes;
-  }
-
-  #workerGone(worker: WorkerLink, how: 'ended' | 'moved' | 'lost', why: string): void {
-    this.#services.watch.delete(worker);
-    if (this.#worker !== worker) return;
-    this.#worker = null;
+  #workerGone(how: 'ended' | 'moved' | 'lost', { epoch, workerId }: AudioDial, why: string): void {
     const { log, sessions } = this.#gateway;
-    const { epoch, workerId } = worker.dial;
     if (how === 'moved') {
       this.#superseded();
       return;
     }
     if (how === 'lost') {
-      this.#fencedEpoch = Math.max(this.#fencedEpoch, epoch);
       log.warn({ workflowId: this.workflowId, epoch, workerId, why }, 'worker lost');
       void this.#persist('reporting a lost worker', () => sessions.workerLost(this.workflowId, epoch, why));
     }
+    this.#followQueue();
     this.#disposeIfUnused();
   }
 
@@ -325,10 +274,9 @@ export class Hub implements FeedSource {
 
   /** Gives the client what is missing and the outcome, and lets go of everything. */
   async #finish(result: SessionResult): Promise<void> {
-    this.#worker?.fence('the session has ended');
-    if (this.#worker !== null) this.#services.watch.delete(this.#worker);
-    this.#worker = null;
-    this.#intake?.close();
+    this.#worker.fence('the session has ended');
+    this.#stopFollowing();
+    this.#audio.close();
     const present = this.#client;
     if (present !== null) {
       present.finals.know(result.segments);
@@ -345,7 +293,7 @@ export class Hub implements FeedSource {
   #startGrace(): void {
     this.#stopGrace();
     this.#graceTimer = setTimeout(() => {
-      if (this.endByte === null) this.#worker?.send({ type: 'pause' });
+      if (this.#audio.endByte === null) this.#worker.pause();
     }, this.#gateway.settings.clientGraceMs);
     this.#graceTimer.unref();
   }
@@ -355,10 +303,14 @@ export class Hub implements FeedSource {
     this.#graceTimer = null;
   }
 
-  #followQueue(link: ClientLink, model: string): void {
+  /** A client without a worker is told its place, from now on until one comes. */
+  #followQueue(): void {
+    const present = this.#client;
+    if (present === null) return;
+    this.#stopFollowing();
     this.#noticeTimer = setTimeout(() => {
-      this.#unfollow = this.#services.notices.follow(model, this.workflowId, (place) =>
-        link.send({ type: 'queued', ...place, estimated: true }),
+      this.#unfollow = this.#services.notices.follow(present.model, this.workflowId, (place) =>
+        present.link.send({ type: 'queued', ...place, estimated: true }),
       );
     }, QUEUE_NOTICE_AFTER_MS);
   }
@@ -377,25 +329,23 @@ export class Hub implements FeedSource {
 
   #disposeIfUnused(): void {
     if (!this.isUnused) return;
-    const intake = this.#intake;
-    void (intake?.flush() ?? Promise.resolve()).then(() => {
+    void this.#audio.flush().then(() => {
       if (this.isUnused) this.close();
     });
   }
 
   /** This gateway ends: what came is stored, the client is told to come again, the worker to dial again. */
   async drain(): Promise<void> {
-    await this.#intake?.flush();
+    await this.#audio.flush();
     this.#dropClient(new Failure('shutting_down', 'this gateway ends: connect again with the same session'));
-    this.#worker?.leave();
-    this.#worker = null;
+    this.#worker.leave();
     this.close();
   }
 
   close(): void {
     this.#stopGrace();
     this.#stopFollowing();
-    this.#intake?.close();
+    this.#audio.close();
     this.#ended?.abort();
     this.#services.unused(this);
   }
@@ -408,6 +358,19 @@ function conclude(link: ClientLink, { state, reason, detail, segments, audioMs }
   }
   link.send({ type: 'done', segments, audioMs, state });
   link.close(1000, state);
+}
+
+async function withLimit<T>(storage: Promise<T>): Promise<T> {
+  const limit = new AbortController();
+  const late = pause(STORAGE_LIMIT_MS, undefined, { signal: limit.signal }).then(() => {
+    throw new Failure('storage_unavailable', 'the storage does not answer: try again later');
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([storage, late]);
+  } finally {
+    limit.abort();
+  }
 }
 
 /** The hub of a live session's client is found by its workflow. */

@@ -125,8 +125,11 @@ function decideStreamEnd(
     case 'superseded':
       return [];
     case 'paused':
-    case 'gatewayLost':
       return decideAway(generation, state, nowMs);
+    case 'gatewayLost':
+      return state.generation > generation
+        ? decideAway(generation, state, nowMs)
+        : [{ type: 'GatewayForgotten' }, ...decideAway(generation, state, nowMs)];
     case 'leaseExpired':
     case 'fenced':
       return [{ type: 'SlotWanted', atMs: nowMs }];

@@ -64,6 +64,8 @@ const refuse = ({ type, message }: Refusal): never => {
 class StreamRun {
   state: StreamState;
   readonly input: StreamInput;
+  /** Requests for a slot that came to nothing, one after the other. */
+  refusedLeases = 0;
   #checkpointing = false;
 
   constructor(input: StreamInput, carried: StreamState | undefined) {
@@ -187,6 +189,11 @@ async function watchTime(run: StreamRun): Promise<never> {
   }
 }
 
+/** A worker grants a lease at once. One that hangs may hold a poll still and be given the request: found by this limit. */
+const GRANT_LIMIT_MS = 750;
+/** Each time it takes twice as long: where everything is slow, a short limit would only make more work. */
+const LAST_GRANT_LIMIT_MS = 12_000;
+
 /** A slot is asked for in the pool's queue: waiting there is Temporal's, by priority and fairness. */
 async function waitForLease(run: StreamRun, phase: Phase): Promise<void> {
   const scope = new CancellationScope();
@@ -196,10 +203,14 @@ async function waitForLease(run: StreamRun, phase: Phase): Promise<void> {
     model: run.input.model,
     leaseTtlMs: run.input.bounds.leaseTtlMs,
   };
+  const limitMs = Math.min(GRANT_LIMIT_MS * 2 ** run.refusedLeases, LAST_GRANT_LIMIT_MS);
   const allocation = { failed: false };
   scope
     .run(() =>
-      proxyActivities<PoolActivities>({ ...run.options(), taskQueue: poolQueue(run.input.model) }).allocateWorker(args),
+      proxyActivities<PoolActivities>({
+        ...run.options(limitMs),
+        taskQueue: poolQueue(run.input.model),
+      }).allocateWorker(args),
     )
     .then(
       (lease) => run.handle({ type: 'GrantLease', lease }),
@@ -207,8 +218,13 @@ async function waitForLease(run: StreamRun, phase: Phase): Promise<void> {
     );
   await condition(() => run.state.phase !== phase || allocation.failed || run.wantsRotation(10));
   scope.cancel();
-  // The activity is tried once: a worker that died holding it is found by its time limit, and the slot asked for anew.
-  if (allocation.failed && run.state.phase === phase) await sleep('200ms');
+  if (!allocation.failed || run.state.phase !== phase) {
+    run.refusedLeases = 0;
+    return;
+  }
+  // The activity is tried once: the slot is asked for anew, at once the first time.
+  if (run.refusedLeases > 0) await sleep('200ms');
+  run.refusedLeases += 1;
 }
 
 /**

@@ -57,6 +57,8 @@ export type SessionEvent =
   | { readonly type: 'SlotWanted'; readonly atMs: number }
   | { readonly type: 'LeaseGranted'; readonly lease: Lease }
   | { readonly type: 'SlotReleased' }
+  /** The gateway does not answer any more: its audio is had from any other. */
+  | { readonly type: 'GatewayForgotten' }
   | { readonly type: 'EngineFailed' }
   | { readonly type: 'SegmentsCommitted'; readonly segments: readonly Segment[]; readonly throughByte: number }
   | { readonly type: 'SegmentsCheckpointed'; readonly end: number }
@@ -104,6 +106,8 @@ export function evolve(state: StreamState, event: SessionEvent): StreamState {
       return { ...state, phase: { name: 'streaming', lease: event.lease }, epoch: event.lease.epoch };
     case 'SlotReleased':
       return { ...state, phase: { name: 'idle' } };
+    case 'GatewayForgotten':
+      return { ...state, gateway: null };
     case 'EngineFailed':
       return { ...state, engineFailures: state.engineFailures + 1 };
     case 'SegmentsCommitted':

@@ -1,0 +1,108 @@
+/** A session's audio at this gateway: what a client brings, what storage holds, and where it ends. */
+import { objectKeys } from '../../workflows/contract.ts';
+import type { AttachAnswer, SessionRef } from '../../workflows/contract.ts';
+import type { AudioDial } from '../../workflows/audio-plane.ts';
+import type { Gateway } from '../ports.ts';
+import type { FeedSource } from './feed.ts';
+import { Intake } from './intake.ts';
+import type { IntakeEvents } from './intake.ts';
+
+export class AudioSide implements FeedSource {
+  readonly #gateway: Gateway;
+  readonly #ref: SessionRef;
+  readonly #events: IntakeEvents;
+  #intake: Intake | null = null;
+  /** Where the stored audio ends, once nothing can follow it. */
+  #storedEnd: number | null = null;
+
+  constructor(gateway: Gateway, ref: SessionRef, events: IntakeEvents) {
+    this.#gateway = gateway;
+    this.#ref = ref;
+    this.#events = events;
+  }
+
+  // ---- as the worker's feed sees it
+
+  get memoryStart(): number | null {
+    return this.#intake?.buffer.start ?? null;
+  }
+
+  fromMemory(offset: number): Buffer | null {
+    return this.#intake?.buffer.from(offset) ?? null;
+  }
+
+  readStored(fromByte: number, toByte: number | undefined): AsyncIterable<Uint8Array> {
+    return this.#gateway.audioLog.read(this.#prefix, fromByte, toByte);
+  }
+
+  get endByte(): number | null {
+    return this.#intake?.endByte ?? this.#storedEnd;
+  }
+
+  // ---- as the client's side sees it
+
+  /** One past the last byte that has come. */
+  get receivedByte(): number {
+    return this.#intake?.buffer.end ?? 0;
+  }
+
+  /** Bytes of the audio log that storage holds. */
+  async storedBytes(): Promise<number> {
+    return (await this.#gateway.audioLog.extent(this.#prefix)).durableBytes;
+  }
+
+  /** A client takes the audio up where it stands; answers from which byte of its own encoding it is to send. */
+  async open(answer: AttachAnswer): Promise<number> {
+    if (this.#intake === null) {
+      const { durableBytes, sealed } = await this.#gateway.audioLog.extent(this.#prefix);
+      if (sealed) this.#storedEnd = durableBytes;
+      this.#intake = new Intake(this.#gateway, this.#ref, answer.audio, durableBytes, this.#events);
+    }
+    const clientByte = await this.#intake.resume();
+    this.#events.changed();
+    return clientByte;
+  }
+
+  accept(bytes: Buffer): void {
+    this.#intake?.accept(bytes);
+  }
+
+  /** Everything that has come is stored. */
+  async flush(): Promise<void> {
+    await this.#intake?.flush();
+  }
+
+  /** No more audio comes: stores and seals it. Answers where it ends; null when that was known, or none was taken here. */
+  async finish(): Promise<number | null> {
+    if (this.#intake === null || this.#storedEnd !== null) return null;
+    return this.#intake.finish();
+  }
+
+  /** Before a worker is fed: where the audio ends, by a span's end, by a seal, or, when no more is taken, by sealing it. */
+  async findEnd(dial: AudioDial): Promise<void> {
+    if (dial.toByte !== null) this.#storedEnd = dial.toByte;
+    if (dial.toByte !== null || this.#intake !== null) return;
+    const { audioLog } = this.#gateway;
+    for (;;) {
+      const { durableBytes, sealed } = await audioLog.extent(this.#prefix);
+      const ends = sealed || (dial.drain && (await audioLog.seal(this.#prefix, durableBytes)));
+      if (ends) this.#storedEnd = durableBytes;
+      // Sealing fails where a stretch came in between: that one is taken too.
+      if (ends || !dial.drain) return;
+    }
+  }
+
+  /** Another gateway takes the audio in from now on. */
+  giveUp(): void {
+    this.close();
+    this.#intake = null;
+  }
+
+  close(): void {
+    this.#intake?.close();
+  }
+
+  get #prefix(): string {
+    return objectKeys.audio(this.#ref);
+  }
+}
