@@ -66,8 +66,14 @@ export class WorkerLink {
     this.#feed.wake();
   }
 
-  send(message: ToWorker): void {
-    this.#socket.send(JSON.stringify(message));
+  /** Finals of the audio log before a byte are wanted; said once the worker has been sent it. */
+  finalize(atByte: number): void {
+    this.#feed.finalize(atByte);
+  }
+
+  /** The client is away. */
+  pause(): void {
+    this.#socket.send(JSON.stringify({ type: 'pause' } satisfies ToWorker));
   }
 
   /** The lease is void: a newer one exists, or the session is over. No event follows. */
@@ -95,7 +101,11 @@ export class WorkerLink {
     const stalled = nowMs - this.#progressAtMs > workerStallMs;
     if (!silent && !stalled) return;
     const why = silent ? `silent for ${workerSilenceMs} ms` : `took no audio in for ${workerStallMs} ms`;
-    this.#end(PLANE_CLOSE.fenced, why);
+    this.#lose(PLANE_CLOSE.fenced, why);
+  }
+
+  #lose(code: number, why: string): void {
+    this.#end(code, why);
     this.#events.gone('lost', why);
   }
 
@@ -113,9 +123,10 @@ export class WorkerLink {
       this.#events.partial(data);
       return;
     }
-    const message = JSON.parse(data.toString('utf8')) as FromWorker;
-    if (message.type === 'consumed') this.#consumed(message.bytes);
-    else if (message.type === 'final') this.#events.final(message.segments);
+    const message = parse(data);
+    if (message?.type === 'consumed') this.#consumed(message.bytes);
+    else if (message?.type === 'final') this.#events.final(message.segments);
+    else this.#lose(PLANE_CLOSE.refused, 'said what is no message of the audio plane');
   }
 
   #consumed(bytes: number): void {
@@ -131,6 +142,17 @@ export class WorkerLink {
     if (MEANT.includes(code)) this.#events.gone('ended', `closed ${code}`);
     else if (code === PLANE_CLOSE.moved) this.#events.gone('moved', 'served by another gateway');
     else this.#events.gone('lost', `connection closed with ${code}`);
+  }
+}
+
+/** A worker of another version, or none of ours: what it says must not end this process. */
+function parse(data: Buffer): FromWorker | null {
+  try {
+    const message = JSON.parse(data.toString('utf8')) as FromWorker | null;
+    if (message?.type === 'final') return Array.isArray(message.segments) ? message : null;
+    return message?.type === 'consumed' && Number.isSafeInteger(message.bytes) ? message : null;
+  } catch {
+    return null;
   }
 }
 

@@ -37,7 +37,7 @@ class Outlet implements FeedSocket {
 
 /** A session's audio: what was stored, and what is in memory. */
 class Source implements FeedSource {
-  stored = Buffer.alloc(0);
+  stored: Buffer = Buffer.alloc(0);
   buffer: AudioBuffer | null = new AudioBuffer(0);
   endByte: number | null = null;
   /** Storage answers in pieces of so many bytes. */
@@ -202,6 +202,25 @@ test('a gateway without the session’s client sends what is stored, and then wh
   feed.close();
 });
 
+test('audio that comes while storage is asked, and has none, is not slept through', async () => {
+  const source = new Source();
+  source.buffer = null;
+  const gate = Promise.withResolvers<undefined>();
+  // eslint-disable-next-line require-yield
+  source.readStored = async function* () {
+    await gate.promise;
+  };
+  const { feed, outlet } = start(source);
+  await turns();
+  source.buffer = new AudioBuffer(0);
+  source.append(count(20));
+  feed.wake();
+  gate.resolve(undefined);
+  await turns();
+  expect(outlet.bytes.equals(count(20))).toBe(true);
+  feed.close();
+});
+
 describe('finalize', () => {
   test('follows the audio it was asked for after, and never overtakes it', async () => {
     const source = new Source();
@@ -280,15 +299,15 @@ test('in whatever order things happen: every byte once, in order, then one end, 
         }
         source.endByte ??= length;
         feed.wake();
-        let finished = false;
-        void run.then(() => (finished = true));
+        const end = { isThere: false };
+        void run.then(() => (end.isThere = true));
         // The worker takes in what it is sent; nothing else wakes the feed.
-        for (let turn = 0; !finished && turn < 1000; turn += 1) {
+        for (let turn = 0; !end.isThere && turn < 1000; turn += 1) {
           outlet.write();
           feed.consumedTo(before + outlet.bytes.length);
           await turns(1);
         }
-        expect(finished).toBe(true);
+        expect(end.isThere).toBe(true);
         expect(outlet.bytes.equals(count(length - before, before))).toBe(true);
         expect(outlet.control).toEqual([{ type: 'end', bytes: length, after: length - before }]);
       },

@@ -13,7 +13,7 @@ interface Setup {
   /** Segments [0, n) are committed. */
   committed: number;
   failures: number;
-  gate: Promise<void>;
+  gate: Promise<unknown>;
 }
 
 function setup(next = 0): Setup {
@@ -61,14 +61,14 @@ test('begins where the client says, and does not repeat what it has', async () =
 test('fetches what another gateway committed, and keeps the order with what comes meanwhile', async () => {
   const it = setup();
   it.committed = 3;
-  const gate = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<undefined>();
   it.gate = gate.promise;
   it.finals.know(3);
   it.finals.offer(segments(3, 5));
   it.finals.know(2);
   await turns();
   expect(it.given).toEqual([]);
-  gate.resolve();
+  gate.resolve(undefined);
   await it.finals.drained();
   expect(it.given).toEqual([0, 1, 2, 3, 4]);
   expect(it.fetched).toEqual([0]);

@@ -13,7 +13,7 @@ class GatedLog implements AudioLogPort {
   readonly #log = new AudioLog(new MemoryObjects());
   readonly appends: { readonly start: number; readonly bytes: number }[] = [];
   failures = 0;
-  gate: Promise<void> = Promise.resolve();
+  gate: Promise<unknown> = Promise.resolve();
 
   async append(prefix: string, start: number, bytes: Uint8Array): Promise<boolean> {
     this.appends.push({ start, bytes: bytes.length });
@@ -39,9 +39,9 @@ class GatedLog implements AudioLogPort {
 
   /** Closes the gate; the function given back opens it. */
   shut(): () => void {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<undefined>();
     this.gate = promise;
-    return resolve;
+    return () => resolve(undefined);
   }
 }
 
