@@ -1,7 +1,8 @@
 /** A session's audio at this gateway: what a client brings, what storage holds, and where it ends. */
 import { objectKeys } from '../../workflows/contract.ts';
-import type { AttachAnswer, SessionRef } from '../../workflows/contract.ts';
+import type { AttachAnswer, AudioFormat, SessionRef } from '../../workflows/contract.ts';
 import type { AudioDial } from '../../workflows/audio-plane.ts';
+import { openCodec } from '../audio/codec.ts';
 import type { Gateway } from '../ports.ts';
 import type { FeedSource } from './feed.ts';
 import { Intake } from './intake.ts';
@@ -46,19 +47,23 @@ export class AudioSide implements FeedSource {
     return this.#intake?.buffer.end ?? 0;
   }
 
-  /** Bytes of the audio log that storage holds. */
-  async storedBytes(): Promise<number> {
-    return (await this.#gateway.audioLog.extent(this.#prefix)).durableBytes;
+  /** How much audio storage holds, in bytes of the client's encoding. */
+  async storedBytes(format: AudioFormat): Promise<number> {
+    const { durableBytes } = await this.#gateway.audioLog.extent(this.#prefix);
+    return openCodec(format, durableBytes).startClientByte;
   }
 
   /** A client takes the audio up where it stands; answers from which byte of its own encoding it is to send. */
   async open(answer: AttachAnswer): Promise<number> {
-    if (this.#intake === null) {
-      const { durableBytes, sealed } = await this.#gateway.audioLog.extent(this.#prefix);
-      if (sealed) this.#storedEnd = durableBytes;
-      this.#intake = new Intake(this.#gateway, this.#ref, answer.audio, durableBytes, this.#events);
+    await this.#intake?.flush();
+    const stored = await this.#gateway.audioLog.extent(this.#prefix);
+    if (stored.sealed) this.#storedEnd = stored.durableBytes;
+    // Another gateway may have taken audio in since.
+    if (!this.#intake?.standsAt(stored.durableBytes)) {
+      this.#intake?.close();
+      this.#intake = new Intake(this.#gateway, this.#ref, answer.audio, stored, this.#events);
     }
-    const clientByte = await this.#intake.resume();
+    const clientByte = this.#intake.resume();
     this.#events.changed();
     return clientByte;
   }
@@ -72,10 +77,9 @@ export class AudioSide implements FeedSource {
     await this.#intake?.flush();
   }
 
-  /** No more audio comes: stores and seals it. Answers where it ends; null when that was known, or none was taken here. */
-  async finish(): Promise<number | null> {
-    if (this.#intake === null || this.#storedEnd !== null) return null;
-    return this.#intake.finish();
+  /** No more audio comes: stores and seals it. Answers where it ends; null when none was taken here. */
+  finish(): Promise<number | null> {
+    return this.#intake?.finish() ?? Promise.resolve(this.#storedEnd);
   }
 
   /** Before a worker is fed: where the audio ends, by a span's end, by a seal, or, when no more is taken, by sealing it. */

@@ -18,6 +18,7 @@ export interface ClientLinkSettings {
 
 /** Close reasons hold at most 123 bytes (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123;
+const CLOSE_LIMIT_MS = 10_000;
 
 export class ClientLink {
   readonly id: string;
@@ -95,6 +96,8 @@ export class ClientLink {
     // A paused socket would never see the client's closing handshake.
     this.#socket.resume();
     this.#socket.close(code, reason.slice(0, MAX_REASON_BYTES));
+    // Whoever answers no close is not waited for.
+    setTimeout(() => this.#socket.terminate(), CLOSE_LIMIT_MS).unref();
   }
 
   #receive(data: RawData, isBinary: boolean): void {
@@ -117,7 +120,6 @@ export class ClientLink {
     if (this.#socket.isPaused) this.#heardAtMs = performance.now();
     else if (silentMs > 2 * this.#settings.keepaliveMs) {
       this.fail(new Failure('idle_timeout', `nothing came for ${Math.round(silentMs)} ms, not even a pong`));
-      this.#socket.terminate();
       return;
     }
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();

@@ -122,7 +122,9 @@ export class Hub {
     if (fromIndex > committed) {
       throw new Failure('invalid_parameter', `index: ${fromIndex} is more than the ${committed} finals there are`);
     }
-    const durableBytes = await withLimit('ended' in answer ? this.#audio.storedBytes() : this.#audio.open(answer));
+    const durableBytes = await withLimit(
+      'ended' in answer ? this.#audio.storedBytes(input.audio) : this.#audio.open(answer),
+    );
     const { model, language } = input;
     link.send({ type: 'session', id: this.#ref.id, durableBytes, nextIndex: committed, model, language });
     this.#present(link, fromIndex, model, 'ended' in answer ? Infinity : answer.generation).know(committed);
@@ -220,7 +222,8 @@ export class Hub {
       if (endByte === null) return;
       await this.#persist('ending the audio', () => this.#gateway.sessions.finishAudio(this.#ref, endByte));
     } catch (error) {
-      this.#client?.link.fail(error);
+      if (error instanceof Failure && error.type === 'superseded') this.#superseded();
+      else this.#client?.link.fail(error);
     }
   }
 
@@ -240,7 +243,10 @@ export class Hub {
 
   async #workerOpening(dial: AudioDial): Promise<void> {
     await this.#audio.findEnd(dial);
-    if (dial.drain) await this.#finishAudio();
+    if (!dial.drain) return;
+    await this.#finishAudio();
+    // Where another gateway had the last word, its audio ends the log.
+    if (this.#audio.endByte === null) await this.#audio.findEnd(dial);
   }
 
   #workerGone(how: 'ended' | 'moved' | 'lost', { epoch, workerId }: AudioDial, why: string): void {
@@ -281,7 +287,7 @@ export class Hub {
     if (present !== null) {
       present.finals.know(result.segments);
       await present.finals.drained();
-      this.#client = null;
+      if (this.#client === present) this.#client = null;
       conclude(present.link, result);
     }
     this.#disposeIfUnused();
@@ -321,10 +327,9 @@ export class Hub {
     this.#unfollow = null;
   }
 
+  /** What the workflow must learn is told, however long it takes, also when nothing else is left of the session here. */
   #persist(what: string, attempt: () => Promise<void>): Promise<void> {
-    const { log } = this.#gateway;
-    const gaveUp = (error: unknown) => log.warn({ err: error, workflowId: this.workflowId }, `${what}: given up`);
-    return untilDone(what, attempt, () => this.#ended?.signal.aborted === true, log).catch(gaveUp);
+    return untilDone(what, attempt, () => false, this.#gateway.log);
   }
 
   #disposeIfUnused(): void {

@@ -12,6 +12,13 @@ import type { Gateway } from '../ports.ts';
 import { untilDone } from '../retry.ts';
 import { LogWriter } from './log-writer.ts';
 
+/** The audio log as it stands when a client takes it up. */
+export interface Stored {
+  readonly durableBytes: number;
+  /** No more audio is taken: what a client sends all the same is let fall. */
+  readonly sealed: boolean;
+}
+
 export interface IntakeEvents {
   /** Audio came, or its end is known. */
   changed(): void;
@@ -28,14 +35,15 @@ export class Intake {
   readonly #prefix: string;
   readonly #format: AudioFormat;
   readonly #events: IntakeEvents;
-  #buffer: AudioBuffer;
-  #writer: LogWriter;
+  readonly #buffer: AudioBuffer;
+  readonly #writer: LogWriter;
   #codec: AudioCodec;
   #clientBytes = 0;
-  #endByte: number | null = null;
-  #finishing: Promise<number> | null = null;
+  #endByte: number | null;
+  #finishing: Promise<number> | null;
 
-  constructor(gateway: Gateway, ref: SessionRef, format: AudioFormat, durableBytes: number, events: IntakeEvents) {
+  constructor(gateway: Gateway, ref: SessionRef, format: AudioFormat, stored: Stored, events: IntakeEvents) {
+    const { durableBytes, sealed } = stored;
     this.#gateway = gateway;
     this.#prefix = objectKeys.audio(ref);
     this.#format = format;
@@ -43,6 +51,8 @@ export class Intake {
     this.#buffer = new AudioBuffer(durableBytes);
     this.#writer = this.#openWriter();
     this.#codec = openCodec(format, durableBytes);
+    this.#endByte = sealed ? durableBytes : null;
+    this.#finishing = sealed ? Promise.resolve(durableBytes) : null;
   }
 
   get buffer(): AudioBuffer {
@@ -54,16 +64,14 @@ export class Intake {
     return this.#endByte;
   }
 
+  /** All that came is stored, and nothing else: a new connection may go on here. */
+  standsAt(durableBytes: number): boolean {
+    return this.#writer.durable === durableBytes && this.#buffer.end === durableBytes;
+  }
+
   /** A new connection takes over: answers from which byte of its own encoding the client is to send. */
-  async resume(): Promise<number> {
-    await this.#writer.flush();
-    const { durable } = this.#writer;
-    if (durable !== this.#buffer.end) {
-      this.#buffer = new AudioBuffer(durable);
-      this.#writer.stop();
-      this.#writer = this.#openWriter();
-    }
-    this.#codec = openCodec(this.#format, durable);
+  resume(): number {
+    this.#codec = openCodec(this.#format, this.#buffer.end);
     this.#clientBytes = this.#codec.startClientByte;
     return this.#clientBytes;
   }
@@ -119,13 +127,14 @@ export class Intake {
     await this.#writer.flush();
     const { log } = this.#gateway;
     const endByte = this.#writer.durable;
+    if (endByte !== this.#buffer.end) throw overtaken();
     const sealed = await untilDone(
       'sealing the audio log',
       () => this.#sealAt(endByte),
       () => false,
       log,
     );
-    if (!sealed) throw new Failure('superseded', 'another connection has stored audio of this session');
+    if (!sealed) throw overtaken();
     this.#endByte = endByte;
     this.#events.stored(this.#clientBytes);
     this.#events.changed();
@@ -140,3 +149,5 @@ export class Intake {
     return sealed && durableBytes === endByte;
   }
 }
+
+const overtaken = (): Failure => new Failure('superseded', 'another connection has stored audio of this session');

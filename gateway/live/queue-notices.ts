@@ -19,6 +19,8 @@ export class QueueNotices {
   readonly #sessions: Pick<SessionsPort, 'queue' | 'workers' | 'meanSessionMs'>;
   readonly #log: Log;
   readonly #waiting = new Map<string, Map<string, Tell>>();
+  /** Models whose sessions are told, round after round. */
+  readonly #rounds = new Set<string>();
 
   constructor(sessions: Pick<SessionsPort, 'queue' | 'workers' | 'meanSessionMs'>, log: Log) {
     this.#sessions = sessions;
@@ -28,19 +30,24 @@ export class QueueNotices {
   /** Tells a session its place now and whenever it changes, until the function given back is called. */
   follow(model: string, workflowId: string, tell: Tell): () => void {
     const waiting = this.#waiting.get(model) ?? new Map<string, Tell>();
-    const isFirst = waiting.size === 0;
     let last = '';
     waiting.set(workflowId, (place) => {
       if (JSON.stringify(place) !== last) tell(place);
       last = JSON.stringify(place);
     });
     this.#waiting.set(model, waiting);
-    if (isFirst) void this.#round(model, waiting);
+    if (!this.#rounds.has(model)) {
+      this.#rounds.add(model);
+      void this.#round(model, waiting);
+    }
     return () => waiting.delete(workflowId);
   }
 
   async #round(model: string, waiting: Map<string, Tell>): Promise<void> {
-    if (waiting.size === 0) return;
+    if (waiting.size === 0) {
+      this.#rounds.delete(model);
+      return;
+    }
     try {
       const queue = await this.#sessions.queue(model);
       const turnMs = await this.#msPerTurn(model);

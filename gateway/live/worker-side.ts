@@ -25,6 +25,7 @@ export class WorkerSide {
   readonly #source: FeedSource;
   readonly #events: WorkerSideEvents;
   #link: WorkerLink | null = null;
+  #newestEpoch = 0;
   #fencedEpoch = 0;
 
   constructor(gateway: Gateway, watch: WorkerWatch, source: FeedSource, events: WorkerSideEvents) {
@@ -41,11 +42,12 @@ export class WorkerSide {
   /** Takes a worker's connection, unless a newer epoch exists; an older one's link ends. */
   async attach(socket: WebSocket, dial: AudioDial): Promise<void> {
     const older = this.#link;
-    if (dial.epoch <= this.#fencedEpoch || (older !== null && dial.epoch < older.dial.epoch)) {
+    if (dial.epoch <= this.#fencedEpoch || dial.epoch < this.#newestEpoch) {
       socket.close(PLANE_CLOSE.fenced, 'a newer epoch exists');
       return;
     }
     const link = this.#open(socket, dial);
+    this.#newestEpoch = dial.epoch;
     this.#link = link;
     if (older !== null) this.#replace(older, dial);
     try {

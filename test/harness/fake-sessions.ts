@@ -1,0 +1,239 @@
+/** The workflows as a gateway sees them, in memory, by the same rules: a port's stand-in without Temporal. */
+import { Failure } from '../../gateway/failures.ts';
+import type { QueuedSession, SessionsPort, SessionSummary, WorkerSummary } from '../../gateway/ports.ts';
+import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
+import type {
+  Attach,
+  AttachAnswer,
+  FileInput,
+  Lease,
+  LiveInput,
+  ProbeAnswer,
+  Segment,
+  SegmentsAnswer,
+  SessionRef,
+  SessionResult,
+  SessionView,
+} from '../../workflows/contract.ts';
+import { decide, refuseAttach, refuseCommit } from '../../workflows/session/decide.ts';
+import type { Command } from '../../workflows/session/decide.ts';
+import { resultOf, viewOf } from '../../workflows/session/project.ts';
+import { evolve, initialState } from '../../workflows/session/state.ts';
+import type { StreamState } from '../../workflows/session/state.ts';
+import type { MemoryObjects } from './memory-objects.ts';
+
+interface Running {
+  readonly input: LiveInput;
+  state: StreamState;
+  readonly result: PromiseWithResolvers<SessionResult>;
+}
+
+/** What a gateway asked for, in order. */
+export interface Asked {
+  readonly what: string;
+  readonly ref?: SessionRef;
+  readonly workflowId?: string;
+  readonly facts?: object | undefined;
+}
+
+export class FakeSessions implements SessionsPort {
+  readonly asked: Asked[] = [];
+  readonly files: FileInput[] = [];
+  /** Thrown by every call while set: Temporal is away. */
+  away: Failure | null = null;
+  probeAnswer: ProbeAnswer | null = { ok: true };
+  fileView: Partial<SessionView> = {};
+  page: { sessions: SessionSummary[]; cursor: string | null } = { sessions: [], cursor: null };
+  waiting: QueuedSession[] = [];
+  present: WorkerSummary[] = [];
+  readonly #objects: MemoryObjects;
+  readonly #running = new Map<string, Running>();
+  readonly #watchers: (() => void)[] = [];
+
+  constructor(objects: MemoryObjects) {
+    this.#objects = objects;
+  }
+
+  // ---- what a test does as the workflow's other side
+
+  state(id: string): StreamState {
+    return this.#of({ tenant: 't', id }).state;
+  }
+
+  command(id: string, command: Command): void {
+    const session = this.#of({ tenant: 't', id });
+    session.state = decide(command, session.state, Date.now()).reduce(evolve, session.state);
+    for (const seen of this.#watchers.splice(0)) seen();
+  }
+
+  grant(id: string): Lease {
+    const epoch = this.state(id).epoch + 1;
+    const lease = { leaseId: `l${epoch}`, epoch, workerId: `w${epoch}`, taskQueue: `worker.w${epoch}` };
+    this.command(id, { type: 'GrantLease', lease });
+    return lease;
+  }
+
+  /** As a worker commits: refused where the workflow would refuse. */
+  commit(id: string, segments: readonly Segment[], throughByte: number): void {
+    const commit = { epoch: this.state(id).epoch, segments, throughByte };
+    const refusal = refuseCommit(this.state(id), commit);
+    if (refusal !== null) throw new Error(refusal.message);
+    this.command(id, { type: 'CommitSegments', commit });
+  }
+
+  /** The worker has drained: the transcript is written, and the session has its result. */
+  async complete(id: string): Promise<void> {
+    const session = this.#of({ tenant: 't', id });
+    const outcome = { why: 'end', detail: null } as const;
+    this.command(id, { type: 'EndStream', epoch: session.state.epoch, generation: session.state.generation, outcome });
+    await this.#close(session);
+  }
+
+  async #close(session: Running): Promise<void> {
+    const document = { segments: session.state.tail };
+    const key = objectKeys.transcript(session.input.ref, null, 'json');
+    await this.#objects.put(key, Buffer.from(JSON.stringify(document)));
+    session.state = evolve(session.state, { type: 'SessionEnded' });
+    session.result.resolve(resultOf(session.state, session.input));
+  }
+
+  /** Waits until the session's state is as wanted; looked at after every command. */
+  async until(id: string, condition: (state: StreamState) => boolean): Promise<void> {
+    const has = () => this.#running.has(id) && condition(this.state(id));
+    while (!has()) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+  }
+
+  /** Waits until a gateway has asked for something so often. */
+  async untilAsked(what: string, times = 1): Promise<Asked> {
+    const of = () => this.asked.filter((asked) => asked.what === what);
+    while (of().length < times) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    return of()[times - 1] as Asked;
+  }
+
+  #of(ref: SessionRef): Running {
+    const session = this.#running.get(ref.id);
+    if (session === undefined || ref.tenant !== 't') throw new Failure('not_found', 'no such session');
+    return session;
+  }
+
+  #note(what: string, facts: Omit<Asked, 'what'>): void {
+    this.asked.push({ what, ...facts });
+    for (const seen of this.#watchers.splice(0)) seen();
+    if (this.away !== null) throw this.away;
+  }
+
+  // ---- the port
+
+  async attach(input: LiveInput, attach: Attach): Promise<AttachAnswer | { readonly ended: SessionResult }> {
+    await Promise.resolve();
+    this.#note('attach', { ref: input.ref, facts: attach });
+    const { id } = input.ref;
+    if (!this.#running.has(id)) {
+      this.#running.set(id, { input, state: initialState(input, Date.now()), result: Promise.withResolvers() });
+    }
+    const session = this.#of(input.ref);
+    const refusal = refuseAttach(session.state, attach, session.input.audio);
+    if (refusal?.type === 'SessionEnded') return { ended: await session.result.promise };
+    if (refusal !== null) throw new Failure('format_changed', refusal.message);
+    this.command(id, { type: 'Attach', attach });
+    const { generation, nextIndex, throughByte, audioEndByte } = session.state;
+    return { generation, nextIndex, throughByte, audioEndByte, audio: session.input.audio };
+  }
+
+  async detach(ref: SessionRef, connection: string): Promise<void> {
+    await Promise.resolve();
+    this.#note('detach', { ref, facts: { connection } });
+    this.command(ref.id, { type: 'Detach', connection });
+  }
+
+  async finishAudio(ref: SessionRef, endByte: number): Promise<void> {
+    await Promise.resolve();
+    this.#note('finishAudio', { ref, facts: { endByte } });
+    this.command(ref.id, { type: 'FinishAudio', endByte });
+  }
+
+  async workerLost(workflowId: string, epoch: number, why: string): Promise<void> {
+    await Promise.resolve();
+    this.#note('workerLost', { workflowId, facts: { epoch, why } });
+    const id = [...this.#running.keys()].find((name) => sessionWorkflowId({ tenant: 't', id: name }) === workflowId);
+    if (id !== undefined) this.command(id, { type: 'LoseWorker', epoch });
+  }
+
+  async segments(ref: SessionRef, from: number): Promise<SegmentsAnswer> {
+    await Promise.resolve();
+    const { tailFrom, tail } = this.#of(ref).state;
+    return { tailFrom, segments: tail.filter(({ index }) => index >= from) };
+  }
+
+  result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult> {
+    const aborted = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('aborted')));
+    });
+    return Promise.race([this.#of(ref).result.promise, aborted]);
+  }
+
+  async startFile(input: FileInput): Promise<void> {
+    await Promise.resolve();
+    this.#note('startFile', { ref: input.ref });
+    if (this.files.some(({ ref }) => ref.id === input.ref.id)) throw new Failure('session_exists', 'there is one');
+    this.files.push(input);
+  }
+
+  async probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null> {
+    await Promise.resolve();
+    this.#note('probed', { ref, facts: { waitMs } });
+    return this.probeAnswer;
+  }
+
+  async view(ref: SessionRef): Promise<SessionView> {
+    await Promise.resolve();
+    this.#note('view', { ref });
+    const file = this.files.find((input) => input.ref.id === ref.id);
+    if (file === undefined) return viewOf(this.#of(ref).state, this.#of(ref).input);
+    return {
+      ...viewOf(initialState({ ...file, kind: 'live', audio: NO_AUDIO }, 0), {
+        ...file,
+        kind: 'live',
+        audio: NO_AUDIO,
+      }),
+      kind: 'file',
+      state: 'preparing',
+      ...this.fileView,
+    };
+  }
+
+  async cancel(ref: SessionRef): Promise<void> {
+    await Promise.resolve();
+    this.#note('cancel', { ref });
+    const session = this.#of(ref);
+    this.command(ref.id, { type: 'Cancel' });
+    await this.#close(session);
+  }
+
+  async list(tenant: string, limit: number, cursor: string | null) {
+    await Promise.resolve();
+    this.#note('list', { facts: { tenant, limit, cursor } });
+    return this.page;
+  }
+
+  async queue(model: string): Promise<QueuedSession[]> {
+    await Promise.resolve();
+    this.#note('queue', { facts: { model } });
+    return this.waiting;
+  }
+
+  meanSessionMs(): Promise<number | null> {
+    return Promise.resolve(60_000);
+  }
+
+  workers(): Promise<WorkerSummary[]> {
+    return Promise.resolve(this.present);
+  }
+
+  async check(): Promise<void> {
+    await Promise.resolve();
+    if (this.away !== null) throw this.away;
+  }
+}
+
+const NO_AUDIO = { encoding: 's16le', sampleRate: 16_000, channels: 1 } as const;
