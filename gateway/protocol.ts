@@ -53,6 +53,12 @@ export interface LiveRequest extends Choice {
   readonly audio: AudioFormat;
 }
 
+/** Path and query of a request's target: whatever a client wrote there, also what is no address. */
+export function targetOf(url = '/'): { readonly path: string; readonly query: URLSearchParams } {
+  const [path = '', ...query] = url.split('?');
+  return { path, query: new URLSearchParams(query.join('?')) };
+}
+
 /** A repeated parameter is an error too: which one was meant is not for us to guess. */
 export function queryObject(query: URLSearchParams): Record<string, string> {
   const names = [...query.keys()];

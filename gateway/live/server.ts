@@ -11,7 +11,7 @@ import { NAME_PATTERN } from '../../workflows/contract.ts';
 import type { LiveInput, SessionRef } from '../../workflows/contract.ts';
 import { asFailure, Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { parseLiveRequest } from '../protocol.ts';
+import { parseLiveRequest, targetOf } from '../protocol.ts';
 import type { LiveRequest } from '../protocol.ts';
 import { ClientLink } from './client-link.ts';
 import { Hub, hubIdOf } from './hub.ts';
@@ -63,14 +63,14 @@ export class LiveServer {
 
   /** Takes an HTTP upgrade; false when the address is not one of ours. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    const url = new URL(request.url ?? '/', 'http://gateway');
-    if (url.pathname === LIVE_PATH) {
-      this.#clients.handleUpgrade(request, socket, head, (client) => this.#client(client, url.searchParams));
+    const { path, query } = targetOf(request.url);
+    if (path === LIVE_PATH) {
+      this.#clients.handleUpgrade(request, socket, head, (client) => this.#client(client, query));
       return true;
     }
-    if (url.pathname === AUDIO_PLANE_PATH) {
+    if (path === AUDIO_PLANE_PATH) {
       this.#workers.handleUpgrade(request, socket, head, (worker) => {
-        void this.#worker(worker, url.searchParams, request.headers.authorization);
+        void this.#worker(worker, query, request.headers.authorization);
       });
       return true;
     }

@@ -111,6 +111,29 @@ function registerSession(registry: OpenAPIRegistry): void {
   });
 }
 
+function registerMoves(registry: OpenAPIRegistry): void {
+  registry.registerPath({
+    method: 'post',
+    path: '/v1/sessions/{id}/handover',
+    summary: 'Move a session to another worker at the next segment boundary; its client does not notice',
+    request: { params: sessionId },
+    responses: {
+      202: json(sessionSchema, 'The session as it was when asked; a new epoch shows that it has moved'),
+      ...problems('not_found', 'not_streaming', ...ALWAYS),
+    },
+  });
+  registry.registerPath({
+    method: 'post',
+    path: '/v1/workers/{id}/drain',
+    summary: 'Take no new session on a worker, and hand over those it has: it is empty within seconds',
+    request: { params: sessionId },
+    responses: {
+      202: json(z.object({ id: z.string(), draining: z.literal(true) }), 'The worker is draining'),
+      ...problems('not_found', ...ALWAYS),
+    },
+  });
+}
+
 function registerOthers(registry: OpenAPIRegistry): void {
   registry.registerPath({
     method: 'get',
@@ -144,6 +167,7 @@ function makeDocument(): object {
   const registry = new OpenAPIRegistry();
   registerSessions(registry);
   registerSession(registry);
+  registerMoves(registry);
   registerOthers(registry);
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',

@@ -82,6 +82,7 @@ export const workerListSchema = z
         pid: z.int(),
         host: z.string(),
         slots: z.int().describe('sessions it serves at a time'),
+        draining: z.boolean().describe('takes no new session, and hands over those it has'),
         sessions: z.array(z.string()).describe('ids of the sessions it serves; a span of a file as id/span/n'),
         startedAt: z.iso.datetime(),
       }),

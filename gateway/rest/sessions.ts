@@ -14,7 +14,7 @@ import type {
 import { render } from '../../workflows/render.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { chooseModel, parseParameters, queryObject } from '../protocol.ts';
+import { chooseModel, parseParameters, queryObject, targetOf } from '../protocol.ts';
 import { readSegments, readTranscript } from '../transcripts.ts';
 import { listParameters, transcriptParameters } from './schemas.ts';
 import type { sessionSchema } from './schemas.ts';
@@ -28,12 +28,12 @@ export function sessionRoutes(gateway: Gateway): Router {
   router.get('/', (request, response) => listSessions(gateway, request, response));
   router.get('/:id', (request, response) => showSession(gateway, request, response));
   router.delete('/:id', (request, response) => cancelSession(gateway, request, response));
+  router.post('/:id/handover', (request, response) => handOverSession(gateway, request, response));
   router.get('/:id/transcript', (request, response) => showTranscript(gateway, request, response));
   return router;
 }
 
-const query = (request: Request): Record<string, string> =>
-  queryObject(new URL(request.url, 'http://gateway').searchParams);
+const query = (request: Request): Record<string, string> => queryObject(targetOf(request.url).query);
 
 /** A name that cannot be one is answered like one that does not exist. */
 function refOf(gateway: Gateway, request: Request): SessionRef {
@@ -79,6 +79,16 @@ async function cancelSession(gateway: Gateway, request: Request, response: Respo
   response.status(202).json(sessionOf(ref, await gateway.sessions.view(ref)));
 }
 
+async function handOverSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
+  const ref = refOf(gateway, request);
+  const view = await gateway.sessions.view(ref);
+  if (view.lease === null) {
+    throw new Failure('not_streaming', `the session is ${view.state}: there is no worker to take it from`);
+  }
+  await gateway.sessions.handOver(ref);
+  response.status(202).json(sessionOf(ref, view));
+}
+
 const CONTENT_TYPES: Record<TranscriptFormat, string> = {
   txt: 'text/plain; charset=utf-8',
   json: 'application/json; charset=utf-8',
@@ -107,7 +117,7 @@ async function transcriptSoFar(gateway: Gateway, ref: SessionRef, format: Transc
   const text = segments.map((segment) => segment.text).join(' ');
   const audioMs = Math.round(view.throughByte / LOG_BYTES_PER_MS);
   const document = { id, tenant, model, language, state: view.state, audioMs, text, segments };
-  return render(document as Omit<TranscriptDocument, 'state'> & { state: string }, format);
+  return render(document, format);
 }
 
 function sessionOf(ref: SessionRef, view: SessionView): Session {

@@ -8,7 +8,7 @@ import type { z } from 'zod';
 import { objectKeys } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { parseParameters, queryObject } from '../protocol.ts';
+import { parseParameters, queryObject, targetOf } from '../protocol.ts';
 import { uploadParameters } from './schemas.ts';
 
 export type UploadParameters = z.output<typeof uploadParameters>;
@@ -36,7 +36,7 @@ export function receiveUpload(
   request: Request,
   check: (parameters: UploadParameters) => void,
 ): Promise<Upload> {
-  const query = queryObject(new URL(request.url, 'http://gateway').searchParams);
+  const query = queryObject(targetOf(request.url).query);
   const isForm = request.is('multipart/form-data') === 'multipart/form-data';
   return isForm ? receiveForm(gateway, request, query, check) : receiveBody(gateway, request, query, check);
 }

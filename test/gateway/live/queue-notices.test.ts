@@ -1,0 +1,125 @@
+import { QueueNotices } from '../../../gateway/live/queue-notices.ts';
+import type { QueuePlace } from '../../../gateway/live/queue-notices.ts';
+import type { QueuedSession, WorkerSummary } from '../../../gateway/ports.ts';
+import { silentLog, turns } from '../../harness/quiet.ts';
+
+const { jest } = import.meta;
+beforeEach(() => jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] }));
+afterEach(() => jest.useRealTimers());
+
+const worker = (model: string, slots: number): WorkerSummary => ({
+  workerId: 'w',
+  model,
+  pid: 1,
+  host: 'h',
+  slots,
+  startedAt: '',
+  sessions: [],
+});
+
+class Pool {
+  waiting: string[] = [];
+  slots = 2;
+  meanMs: number | null = 60_000;
+  isAway = false;
+  asked = 0;
+
+  async queue(): Promise<QueuedSession[]> {
+    await Promise.resolve();
+    this.asked += 1;
+    if (this.isAway) throw new Error('away');
+    return this.waiting.map((workflowId) => ({ workflowId }));
+  }
+
+  workers(): Promise<WorkerSummary[]> {
+    return Promise.resolve([worker('en', this.slots), worker('other', 50)]);
+  }
+
+  meanSessionMs(): Promise<number | null> {
+    return Promise.resolve(this.meanMs);
+  }
+}
+
+const second = async (): Promise<void> => {
+  jest.advanceTimersByTime(1000);
+  await turns();
+};
+
+function setup() {
+  const pool = new Pool();
+  const notices = new QueueNotices(pool, silentLog);
+  const follow = (id: string) => {
+    const told: QueuePlace[] = [];
+    return { told, stop: notices.follow('en', id, (place) => told.push(place)) };
+  };
+  return { pool, follow };
+}
+
+test('a session is told its place now, and when it changes, not when it does not', async () => {
+  const { pool, follow } = setup();
+  pool.waiting = ['a', 'b', 'c'];
+  const { told, stop } = follow('b');
+  await turns();
+  await second();
+  pool.waiting = ['b', 'c'];
+  await second();
+  expect(told).toEqual([
+    { position: 2, estimatedWaitMs: 60_000 },
+    { position: 1, estimatedWaitMs: 30_000 },
+  ]);
+  stop();
+});
+
+test('what is not known is null: a place not yet listed, a wait without workers or history', async () => {
+  const { pool, follow } = setup();
+  const unlisted = follow('a');
+  await turns();
+  expect(unlisted.told).toEqual([{ position: null, estimatedWaitMs: null }]);
+  pool.waiting = ['a'];
+  pool.meanMs = null;
+  await second();
+  pool.meanMs = 1000;
+  pool.slots = 0;
+  await second();
+  expect(unlisted.told.slice(1)).toEqual([{ position: 1, estimatedWaitMs: null }]);
+  unlisted.stop();
+});
+
+test('the list is asked for once a second for all sessions of a model, however often they come and go', async () => {
+  const { pool, follow } = setup();
+  for (let i = 0; i < 20; i += 1) follow(`gone-${i}`).stop();
+  const stays = [follow('a'), follow('b')];
+  await turns();
+  for (let i = 0; i < 20; i += 1) follow(`gone-${i}`).stop();
+  const before = pool.asked;
+  for (let i = 0; i < 5; i += 1) await second();
+  expect(pool.asked - before).toBe(5);
+  for (const { stop } of stays) stop();
+});
+
+test('nobody is asked once nobody waits, and again when someone does', async () => {
+  const { pool, follow } = setup();
+  follow('a').stop();
+  await second();
+  await second();
+  const before = pool.asked;
+  await second();
+  expect(pool.asked).toBe(before);
+  const { told, stop } = follow('b');
+  await turns();
+  expect(told).toHaveLength(1);
+  stop();
+});
+
+test('a list that cannot be had is asked for again', async () => {
+  const { pool, follow } = setup();
+  pool.isAway = true;
+  pool.waiting = ['a'];
+  const { told, stop } = follow('a');
+  await turns();
+  expect(told).toEqual([]);
+  pool.isAway = false;
+  await second();
+  expect(told).toMatchObject([{ position: 1 }]);
+  stop();
+});

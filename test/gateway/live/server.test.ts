@@ -1,0 +1,154 @@
+/** What comes to the gateway's WebSocket addresses that should not: each gets its documented answer, and the process lives. */
+import { once } from 'node:events';
+import { connect as dial } from 'node:net';
+import { WebSocket } from 'ws';
+import { Edge } from '../../harness/edge.ts';
+
+let edge: Edge;
+beforeEach(async () => {
+  edge = await new Edge({ maxFrameBytes: 10_000 }).listen();
+});
+afterEach(() => edge.end());
+
+/** Another session that must not notice. */
+async function unharmed(): Promise<void> {
+  const client = await edge.client('session=other');
+  client.send(Buffer.alloc(100));
+  await client.acked(100);
+}
+
+/** Writes bytes to the port and answers what comes back until the connection ends. */
+async function raw(text: string): Promise<string> {
+  const socket = dial(edge.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.setEncoding('latin1');
+  let answer = '';
+  socket.on('data', (data: string) => (answer += data));
+  socket.write(text);
+  await once(socket, 'close');
+  return answer;
+}
+
+const upgrade = (target: string, headers = ''): string =>
+  `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+  `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`;
+
+test.each(['//', '//[', 'http://[', '/nowhere', '/v1/live/', '/v1', '/%zz', '*', '/v1/live%00', '/internal'])(
+  'an upgrade at %s, which is none of ours, is not found',
+  async (target) => {
+    expect(await raw(upgrade(target))).toMatch(/^HTTP\/1\.1 4\d\d /);
+    await unharmed();
+  },
+);
+
+test('a handshake that is none is a bad request', async () => {
+  expect(await raw('GET /v1/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')).toMatch(
+    /^HTTP\/1\.1 400 /,
+  );
+  expect(await raw(upgrade('/v1/live').replace('websocket', 'h2c'))).toMatch(/^HTTP\/1\.1 400 /);
+  await unharmed();
+});
+
+test.each([
+  ['nonsense=1', 'unknown_parameter', 4400],
+  ['model=nope', 'unknown_model', 4400],
+  ['language=xx', 'unknown_language', 4400],
+  ['sample_rate=1', 'invalid_parameter', 4400],
+  ['session=a&session=b', 'invalid_parameter', 4400],
+  ['content-type=%ZZ', 'unknown_parameter', 4400],
+])('a connection with %s is told %s and closed with %d', async (query, code, close) => {
+  const client = await edge.client(query);
+  expect(await client.inbox.next('error')).toMatchObject({ code, retryable: false });
+  expect(await client.inbox.closed).toEqual({ code: close, reason: code });
+  expect(edge.sessions.asked).toEqual([]);
+});
+
+test('another format than the session was started with is refused, with the one it was', async () => {
+  const first = await edge.client('session=s&encoding=mulaw');
+  await first.session();
+  const second = await edge.client('session=s');
+  expect(await second.inbox.next('error')).toMatchObject({ code: 'format_changed', retryable: false });
+  expect(await second.code()).toBe(4415);
+  expect(first.socket.readyState).toBe(WebSocket.OPEN);
+});
+
+test('text where audio belongs closes that session alone, with 1003', async () => {
+  const client = await edge.client();
+  client.socket.send('RIFF');
+  expect(await client.inbox.next('error')).toMatchObject({ code: 'invalid_message' });
+  expect(await client.code()).toBe(1003);
+  await edge.sessions.until('s', (state) => state.client === null);
+  await unharmed();
+});
+
+test('a frame larger than the limit closes with 1009', async () => {
+  const client = await edge.client();
+  client.send(Buffer.alloc(10_001));
+  expect(await client.code()).toBe(1009);
+  await edge.sessions.until('s', (state) => state.client === null);
+  await unharmed();
+});
+
+test('fragments that together are larger than the limit close with 1009', async () => {
+  const client = await edge.client();
+  for (let i = 0; i < 12; i += 1) client.socket.send(Buffer.alloc(1000), { fin: false });
+  expect(await client.code()).toBe(1009);
+  await unharmed();
+});
+
+test('text that is no UTF-8 closes with 1007', async () => {
+  const client = await edge.client();
+  client.socket.send(Buffer.from([0xff, 0xfe]), { binary: false });
+  expect(await client.code()).toBe(1007);
+  await unharmed();
+});
+
+test('a close without a code, and one with a code that is not allowed, leave the session open', async () => {
+  for (const frame of [Buffer.from([0x88, 0x80, 0, 0, 0, 0]), Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe7])]) {
+    const client = await edge.client();
+    await client.session();
+    const raws = client.socket as unknown as { readonly _socket: { write(bytes: Buffer): void } };
+    raws._socket.write(frame);
+    await edge.sessions.until('s', (state) => state.client === null);
+    client.socket.terminate();
+  }
+  expect(edge.sessions.state('s').phase.name).toBe('queued');
+  await unharmed();
+});
+
+test('one odd byte of audio is no sample: the session ends with nothing', async () => {
+  const client = await edge.client();
+  client.send(Buffer.from([1]));
+  client.say({ type: 'end' });
+  await edge.sessions.until('s', (state) => state.audioEndByte === 0);
+});
+
+test('a client that sends faster than storage stores is held back, and loses nothing', async () => {
+  await edge.end();
+  const gate = Promise.withResolvers<undefined>();
+  const { backstage } = edge;
+  edge = new Edge({ sessionBufferBytes: 64_000, maxFrameBytes: 1 << 20 }, backstage, {
+    audioLog: {
+      append: async (prefix, at, bytes) => {
+        await gate.promise;
+        return backstage.audioLog.append(prefix, at, bytes);
+      },
+      extent: (prefix) => backstage.audioLog.extent(prefix),
+      seal: (prefix, at) => backstage.audioLog.seal(prefix, at),
+      read: (prefix, from, to) => backstage.audioLog.read(prefix, from, to),
+    },
+  });
+  await edge.listen();
+  const client = await edge.client();
+  await client.session();
+  const bytes = 40 << 20;
+  for (let sent = 0; sent < bytes; sent += 1 << 20) client.send(Buffer.alloc(1 << 20, sent >> 20));
+  // The kernel's buffers are full, and ours is not: what is left waits at the client.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(client.socket.bufferedAmount).toBeGreaterThan(10 << 20);
+  gate.resolve(undefined);
+  await client.acked(bytes);
+  const stored = await edge.stored();
+  expect(stored).toHaveLength(bytes);
+  for (let at = 0; at < bytes; at += 1 << 19) expect(stored[at]).toBe(at >> 20);
+}, 30_000);
