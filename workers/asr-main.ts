@@ -64,7 +64,9 @@ function poolWorker(
       localActivityTaskSlotSupplier: one,
       nexusTaskSlotSupplier: one,
     },
-    maxConcurrentActivityTaskPolls: Math.min(facts.slots, 5),
+    // One poll gives hundreds of leases a second; each poll of a worker that hangs costs a session one vain request.
+    // (Beside a tuner the SDK heeds only this option, not maxConcurrentActivityTaskPolls.)
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
     shutdownGraceTime: 0,
   });
 }
