@@ -16,6 +16,10 @@ export interface LeasesPort {
   stream(args: StreamArgs): Promise<StreamOutcome>;
   revoke(args: StreamArgs): void;
   detach(args: StreamArgs): void;
+  /** Ends a lease's stream at the next segment boundary. */
+  handOver(leaseId: string): void;
+  /** Takes no new lease, and hands all over. */
+  drain(): void;
 }
 
 const STREAM_HEARTBEAT_MS = 5000;
@@ -33,6 +37,14 @@ export function createWorkerActivities(
 ): WorkerActivities {
   return {
     streamChunks: (args) => streamChunks(leases, args),
+    handOverLease: ({ leaseId }) => {
+      leases.handOver(leaseId);
+      return Promise.resolve();
+    },
+    drainWorker: () => {
+      leases.drain();
+      return Promise.resolve();
+    },
     attendWorker: () => attendWorker(report, stopping),
   };
 }

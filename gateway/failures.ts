@@ -34,6 +34,7 @@ export const FAILURES = {
   superseded: row(false, 409, 4409, 'a newer connection has taken the session over'),
   format_changed: row(false, 409, 4415, 'another audio format than the session was started with'),
   session_exists: row(false, 409, 4416, 'a session with this id exists already'),
+  not_streaming: row(true, 409, 4418, 'a session that no worker serves at present'),
   not_finished: row(true, 409, 4417, 'the transcript is not written yet'),
   frame_too_large: row(false, 413, 1009, 'a message larger than the limit'),
   upload_too_large: row(false, 413, 1009, 'a file larger than the limit'),

@@ -48,6 +48,7 @@ export interface SessionSummary {
 }
 
 export interface WorkerSummary extends WorkerFacts {
+  readonly draining: boolean;
   readonly sessions: readonly string[];
 }
 
@@ -71,6 +72,10 @@ export interface SessionsPort {
   probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null>;
   view(ref: SessionRef): Promise<SessionView>;
   cancel(ref: SessionRef): Promise<void>;
+  /** Another worker is to go on at the next segment boundary. */
+  handOver(ref: SessionRef): Promise<void>;
+  /** The worker takes no new session, and hands over those it has. */
+  drainWorker(workerId: string): Promise<void>;
   list(
     tenant: string,
     limit: number,

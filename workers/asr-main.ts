@@ -79,7 +79,7 @@ function ownWorker(
   leases: Leases,
   stop: AbortSignal,
 ) {
-  const report = () => ({ slots: facts.slots, sessions: leases.sessions });
+  const report = () => ({ slots: facts.slots, draining: leases.isDraining, sessions: leases.sessions });
   return Worker.create({
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
@@ -111,7 +111,7 @@ await runProcess('asr', async (config, log) => {
   const leases: Leases = new Leases(facts.workerId, engine, new TemporalCommits(client), leaseSettings, () =>
     slots.changed(),
   );
-  const slots: LeaseSlots = new LeaseSlots(facts.slots, () => leases.size);
+  const slots: LeaseSlots = new LeaseSlots(facts.slots, () => leases.taken);
   const pool = await poolWorker(connection, config, facts, leases, slots);
   const own = await ownWorker(connection, config, facts, leases, stopping.signal);
   await registerWorker(client, facts);
@@ -119,8 +119,9 @@ await runProcess('asr', async (config, log) => {
   return {
     ready: { workerId: facts.workerId, model: facts.model },
     drain: async () => {
-      slots.close();
       pool.shutdown();
+      leases.drain();
+      await leases.empty(AbortSignal.timeout(config.LONGHAND_DRAIN_MS));
       leases.releaseAll();
       stopping.abort();
       own.shutdown();

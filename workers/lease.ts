@@ -24,7 +24,7 @@ export interface LeaseServices {
   readonly commits: CommitPort;
   readonly settings: LeaseSettings;
   /** The lease has ended: its slot is free. */
-  ended(lease: StreamLease): void;
+  ended(outcome: StreamOutcome): void;
 }
 
 const FIRST_REDIAL_MS = 50;
@@ -32,7 +32,15 @@ const LAST_REDIAL_MS = 1000;
 /** Silence this long is recorded, so that a successor need not listen to it again. */
 const RECORD_SILENCE_BYTES = 30_000 * LOG_BYTES_PER_MS;
 
+/** With less than this not known to be silence, nobody is speaking. */
+const QUIET_BYTES = 500 * LOG_BYTES_PER_MS;
+
 type Ending = 'end' | 'paused' | 'gatewayLost';
+
+/** A sentence that does not end by itself is ended after this, when another worker is to take over. */
+const BOUNDARY_LIMIT_MS = 3000;
+/** And a recogniser that does not give it even then is left: its successor hears the sentence again. */
+const HANDOVER_LIMIT_MS = 6000;
 
 export class StreamLease {
   readonly lease: Lease;
@@ -53,6 +61,7 @@ export class StreamLease {
   #gatewayLostAtMs: number | null = null;
   #redialMs = FIRST_REDIAL_MS;
   #redial: NodeJS.Timeout | null = null;
+  #handingOver: NodeJS.Timeout[] | null = null;
   #released = false;
 
   constructor(lease: Lease, workflowId: string, ttlMs: number, services: LeaseServices) {
@@ -83,11 +92,27 @@ export class StreamLease {
     this.#end({ why: 'superseded', detail: null });
   }
 
+  /** Another worker is to take over: the stream ends with the next committed segment, or at once where nobody speaks. */
+  handOver(): void {
+    if (this.#handingOver !== null || this.#released) return;
+    this.#handingOver = [
+      setTimeout(() => this.#recogniser?.finalize(), BOUNDARY_LIMIT_MS),
+      setTimeout(() => this.#handOverNow(), HANDOVER_LIMIT_MS),
+    ];
+  }
+
+  /** What was committed stays; what was heard since is heard again by the successor. */
+  #handOverNow(): void {
+    this.#concluded = { why: 'handedOver', detail: null };
+    if (this.#finish !== null) this.release(this.#concluded);
+  }
+
   /** Frees the slot. */
   release(outcome: StreamOutcome): void {
     if (this.#released) return;
     this.#released = true;
     clearTimeout(this.#ttl);
+    for (const timer of this.#handingOver ?? []) clearTimeout(timer);
     if (this.#redial !== null) clearTimeout(this.#redial);
     this.#committer?.close();
     this.#recogniser?.close();
@@ -95,11 +120,12 @@ export class StreamLease {
     this.#link?.close(code, reason);
     this.#finish?.(outcome);
     this.#finish = null;
-    this.#services.ended(this);
+    this.#services.ended(outcome);
   }
 
   /** Ends the activity; the lease goes on until another takes it up or its time is over. */
   #end(outcome: StreamOutcome): void {
+    if (this.#released) return;
     this.#finish?.(outcome);
     this.#finish = null;
     this.#ttl = this.#startTtl();
@@ -114,7 +140,7 @@ export class StreamLease {
     this.#nextIndex = args.nextIndex;
     this.#receivedByte = args.fromByte;
     this.#committer = new Committer(commits, args.workflowId, this.lease.epoch, args.fromByte, {
-      committed: (segments) => this.#link?.send({ type: 'final', segments }),
+      committed: (segments) => this.#committed(segments),
       rotate: () => this.#end({ why: 'rotate', detail: null }),
       fenced: () => this.release({ why: 'fenced', detail: null }),
     });
@@ -241,9 +267,16 @@ export class StreamLease {
     return { index, startMs, endMs, text, words, timing, channel: 0, startByte, endByte };
   }
 
+  #committed(segments: readonly Segment[]): void {
+    this.#link?.send({ type: 'final', segments });
+    if (this.#handingOver !== null && this.#ending === null) this.#handOverNow();
+  }
+
   #progressed(consumedByte: number, settledByte: number): void {
     this.#link?.send({ type: 'consumed', bytes: consumedByte });
     const committer = this.#committer;
+    const isQuiet = committer?.isIdle === true && this.#receivedByte - settledByte < QUIET_BYTES;
+    if (this.#handingOver !== null && isQuiet && this.#ending === null) this.#handOverNow();
     if (committer?.isIdle === true && settledByte - committer.committedByte > RECORD_SILENCE_BYTES) {
       committer.advance(settledByte);
     }

@@ -7,12 +7,17 @@ import type { Engine } from './engines/engine.ts';
 import { StreamLease } from './lease.ts';
 import type { LeaseSettings } from './lease.ts';
 
+const REST_MS = 1000;
+
 export class Leases {
   readonly #workerId: string;
   readonly #engine: Engine;
   readonly #commits: CommitPort;
   readonly #settings: LeaseSettings;
   readonly #changed: () => void;
+  #draining = false;
+  #resting = 0;
+  #emptied: (() => void) | null = null;
   readonly #leases = new Map<string, StreamLease>();
 
   /** @param changed a lease was granted or has ended. */
@@ -24,8 +29,13 @@ export class Leases {
     this.#changed = changed;
   }
 
-  get size(): number {
-    return this.#leases.size;
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  /** Slots that are taken: by leases, for a moment by those just handed over, and all of them while draining. */
+  get taken(): number {
+    return this.#draining ? Infinity : this.#leases.size + this.#resting;
   }
 
   /** Workflow ids of the sessions served. */
@@ -34,15 +44,18 @@ export class Leases {
   }
 
   grant({ workflowId, epoch, leaseTtlMs }: AllocateArgs): Lease {
+    if (this.#draining) throw new Error('this worker takes no new session');
     const leaseId = randomUUID();
     const lease: Lease = { leaseId, epoch, workerId: this.#workerId, taskQueue: workerQueue(this.#workerId) };
     const services = {
       engine: this.#engine,
       commits: this.#commits,
       settings: this.#settings,
-      ended: () => {
+      ended: ({ why }: StreamOutcome) => {
         this.#leases.delete(leaseId);
+        if (why === 'handedOver') this.#rest();
         this.#changed();
+        this.#emptied?.();
       },
     };
     this.#leases.set(leaseId, new StreamLease(lease, workflowId, leaseTtlMs, services));
@@ -62,6 +75,37 @@ export class Leases {
   /** The activity's run is over, the session is not. */
   detach(args: StreamArgs): void {
     this.#leases.get(args.lease.leaseId)?.detach(args);
+  }
+
+  /** The slot of a session that was handed over rests a moment, so that it is another worker that goes on. */
+  #rest(): void {
+    this.#resting += 1;
+    setTimeout(() => {
+      this.#resting -= 1;
+      this.#changed();
+    }, REST_MS).unref();
+  }
+
+  /** Ends one stream at its next segment boundary. */
+  handOver(leaseId: string): void {
+    this.#leases.get(leaseId)?.handOver();
+  }
+
+  /** Takes no new lease; every session is handed over. */
+  drain(): void {
+    this.#draining = true;
+    this.#changed();
+    for (const lease of [...this.#leases.values()]) lease.handOver();
+  }
+
+  /** Resolves once no lease is held, or when it is aborted. */
+  async empty(limit: AbortSignal): Promise<void> {
+    while (this.#leases.size > 0 && !limit.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#emptied = resolve;
+        limit.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
   }
 
   /** The worker ends: every session goes to another one, from its last commit on. */

@@ -14,9 +14,8 @@ export class LeaseSlots implements CustomSlotSupplier<never> {
   readonly #leases: () => number;
   readonly #waiters: Waiter[] = [];
   #permits = 0;
-  #closed = false;
 
-  /** @param leases how many leases are held right now. */
+  /** @param leases how many slots are held right now; no fewer than `slots` while no new lease is wanted. */
   constructor(slots: number, leases: () => number) {
     this.#slots = slots;
     this.#leases = leases;
@@ -28,11 +27,6 @@ export class LeaseSlots implements CustomSlotSupplier<never> {
       this.#permits += 1;
       this.#waiters.shift()?.grant();
     }
-  }
-
-  /** No new lease is taken any more. */
-  close(): void {
-    this.#closed = true;
   }
 
   reserveSlot(_context: SlotReserveContext, abortSignal: AbortSignal): Promise<SlotPermit> {
@@ -65,6 +59,6 @@ export class LeaseSlots implements CustomSlotSupplier<never> {
   }
 
   #isFree(): boolean {
-    return !this.#closed && this.#permits + this.#leases() < this.#slots;
+    return this.#permits + this.#leases() < this.#slots;
   }
 }

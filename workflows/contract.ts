@@ -177,7 +177,9 @@ export const SIGNAL = {
   detach: 'detach',
   finishAudio: 'finishAudio',
   workerLost: 'workerLost',
+  handOver: 'handOver',
   cancel: 'cancel',
+  drain: 'drain',
 } as const;
 export const QUERY = { view: 'view', segments: 'segments' } as const;
 export const WORKFLOW = { session: 'session', span: 'span', file: 'file', worker: 'worker' } as const;
@@ -317,6 +319,7 @@ export interface StreamArgs {
  * How `streamChunks` ended.
  * - `end`: every byte up to the end is recognised and committed; the lease is released.
  * - `rotate`: the workflow may continue as new; the lease goes on.
+ * - `handedOver`: another worker is to go on after the last committed segment; the lease is released.
  * - `paused`: the client is away; all that came is recognised and committed; the lease is released.
  * - `gatewayLost`: no gateway answered for the grace time; as `paused`.
  * - `superseded`: a newer `streamChunks` has taken over the same lease; the lease goes on.
@@ -325,8 +328,22 @@ export interface StreamArgs {
  * - `engineFailed`: the recogniser failed; the lease is released.
  */
 export interface StreamOutcome {
-  readonly why: 'end' | 'rotate' | 'paused' | 'gatewayLost' | 'superseded' | 'leaseExpired' | 'fenced' | 'engineFailed';
+  readonly why:
+    | 'end'
+    | 'rotate'
+    | 'handedOver'
+    | 'paused'
+    | 'gatewayLost'
+    | 'superseded'
+    | 'leaseExpired'
+    | 'fenced'
+    | 'engineFailed';
   readonly detail: string | null;
+}
+
+/** Activity `handOverLease`: the stream of this lease ends at the next segment boundary, for another worker to go on. */
+export interface HandOverArgs {
+  readonly leaseId: string;
 }
 
 export interface CheckpointArgs {
@@ -391,6 +408,8 @@ export interface MergeArgs {
 /** What a worker says of itself with each heartbeat of `attendWorker`. */
 export interface WorkerReport {
   readonly slots: number;
+  /** Takes no new session, and hands over those it has. */
+  readonly draining: boolean;
   /** Workflow ids of the sessions that hold a lease here. */
   readonly sessions: readonly string[];
 }
@@ -422,6 +441,9 @@ export interface PoolActivities {
 /** On {@link workerQueue}. */
 export interface WorkerActivities {
   streamChunks(args: StreamArgs): Promise<StreamOutcome>;
+  handOverLease(args: HandOverArgs): Promise<void>;
+  /** Takes no new lease any more, and hands over those there are. */
+  drainWorker(): Promise<void>;
   /** Runs as long as the worker lives, heartbeating a {@link WorkerReport}. Returns when the worker shuts down. */
   attendWorker(): Promise<void>;
 }

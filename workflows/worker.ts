@@ -2,12 +2,22 @@
  * One ASR worker process, as long as it lives: its presence is an activity on its own queue whose heartbeats carry what it
  * is doing. So the list of workers is Temporal's, and a dead one ends by itself.
  */
-import { ActivityFailure, TimeoutFailure, continueAsNew, proxyActivities, workflowInfo } from '@temporalio/workflow';
-import { workerQueue } from './contract.ts';
+import {
+  ActivityFailure,
+  TimeoutFailure,
+  continueAsNew,
+  defineSignal,
+  proxyActivities,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { SIGNAL, workerQueue } from './contract.ts';
 import type { WorkerActivities, WorkerFacts } from './contract.ts';
 
 /** A worker unheard for so long is asked for anew once; when that is not taken up either, it is gone. */
 const PRESENCE_TIMEOUT_MS = 10_000;
+
+const drainSignal = defineSignal(SIGNAL.drain);
 
 const neverStarted = (error: unknown): boolean =>
   error instanceof ActivityFailure &&
@@ -22,6 +32,13 @@ export async function worker(facts: WorkerFacts): Promise<'stopped' | 'lost'> {
     heartbeatTimeout: PRESENCE_TIMEOUT_MS,
     retry: { maximumAttempts: 1 },
   });
+  const control = proxyActivities<Pick<WorkerActivities, 'drainWorker'>>({
+    taskQueue: workerQueue(facts.workerId),
+    startToCloseTimeout: '10s',
+    scheduleToCloseTimeout: '1m',
+  });
+  // A worker that cannot be told is one that is lost: its presence says so.
+  setHandler(drainSignal, () => void control.drainWorker().catch(() => undefined));
   while (workflowInfo().historyLength < 1000) {
     try {
       await presence.attendWorker();

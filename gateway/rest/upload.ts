@@ -104,7 +104,8 @@ function openForm(request: Request): BusboyInstance {
 }
 
 function collectFields(form: BusboyInstance, query: Record<string, string>) {
-  const values: Record<string, string> = Object.assign(Object.create(null), query);
+  // Without a prototype: a field named `__proto__` is a field like any other.
+  const values = Object.assign(Object.create(null) as Record<string, string>, query);
   const faults: Failure[] = [];
   form.on('field', (name, value, nameCut, valueCut) => {
     if (nameCut || valueCut)

@@ -15,6 +15,7 @@ import {
   UPDATE,
   WORKFLOW,
   sessionWorkflowId,
+  workerWorkflowId,
 } from '../../workflows/contract.ts';
 import type {
   Attach,
@@ -97,6 +98,18 @@ export class TemporalSessions implements SessionsPort {
   async cancel(ref: SessionRef): Promise<void> {
     const handle = this.#handle(ref);
     await this.#ask(() => handle.signal(SIGNAL.cancel));
+  }
+
+  async handOver(ref: SessionRef): Promise<void> {
+    const handle = this.#handle(ref);
+    await this.#ask(() => handle.signal(SIGNAL.handOver));
+  }
+
+  async drainWorker(workerId: string): Promise<void> {
+    const handle = this.#client.workflow.getHandle(workerWorkflowId(workerId));
+    await this.#ask(() => handle.signal(SIGNAL.drain)).catch((error: unknown) => {
+      throw error instanceof Failure && error.type === 'not_found' ? new Failure('not_found', 'no such worker') : error;
+    });
   }
 
   /** A signal that is late, because the session has ended, is no fault. */

@@ -85,7 +85,7 @@ export class Visibility {
     const { raw } = await this.#client.workflow.getHandle(workflowId).describe();
     const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
     const report = payload ? defaultPayloadConverter.fromPayload<WorkerReport>(payload) : null;
-    return { ...(memo['facts'] as WorkerFacts), sessions: report?.sessions ?? [] };
+    return { ...(memo['facts'] as WorkerFacts), draining: report?.draining ?? false, sessions: report?.sessions ?? [] };
   }
 
   async #page(query: string, pageSize: number, cursor: string | null) {

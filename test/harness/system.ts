@@ -79,6 +79,17 @@ export class Part {
     this.#child = null;
   }
 
+  /** Asks the process to end, and waits for how it does. */
+  async end(signal: NodeJS.Signals): Promise<[code: number | null, signal: NodeJS.Signals | null]> {
+    const child = this.#child;
+    if (child === null) throw new Error(`${this.name} is not running`);
+    const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+    child.kill(signal);
+    const how = await ended;
+    this.#child = null;
+    return how;
+  }
+
   async log(): Promise<string> {
     return readFile(this.#logFile, 'utf8').catch(() => '');
   }

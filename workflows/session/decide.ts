@@ -13,6 +13,7 @@ export type Command =
   | { readonly type: 'Detach'; readonly connection: string }
   | { readonly type: 'GrantLease'; readonly lease: Lease }
   | { readonly type: 'LoseWorker'; readonly epoch: number }
+  | { readonly type: 'HandOver' }
   | { readonly type: 'EndStream'; readonly epoch: number; readonly generation: number; readonly outcome: StreamOutcome }
   | { readonly type: 'CommitSegments'; readonly commit: Commit }
   | { readonly type: 'FinishAudio'; readonly endByte: number }
@@ -70,6 +71,8 @@ export function decide(command: Command, state: StreamState, nowMs: number): rea
         : [];
     case 'LoseWorker':
       return holdsLease(state, command.epoch) ? [{ type: 'SlotWanted', atMs: nowMs }] : [];
+    case 'HandOver':
+      return state.phase.name === 'streaming' && state.handoverEpoch < state.epoch ? [{ type: 'HandoverWanted' }] : [];
     case 'EndStream':
       return holdsLease(state, command.epoch) ? decideStreamEnd(command, state, nowMs) : [];
     case 'CommitSegments':
@@ -130,6 +133,7 @@ function decideStreamEnd(
       return state.generation > generation
         ? decideAway(generation, state, nowMs)
         : [{ type: 'GatewayForgotten' }, ...decideAway(generation, state, nowMs)];
+    case 'handedOver':
     case 'leaseExpired':
     case 'fenced':
       return [{ type: 'SlotWanted', atMs: nowMs }];

@@ -52,6 +52,7 @@ const commitUpdate = defineUpdate<CommitAnswer, [Commit]>(UPDATE.commit);
 const detachSignal = defineSignal<[Detach]>(SIGNAL.detach);
 const finishSignal = defineSignal<[FinishAudio]>(SIGNAL.finishAudio);
 const workerLostSignal = defineSignal<[WorkerLost]>(SIGNAL.workerLost);
+const handOverSignal = defineSignal(SIGNAL.handOver);
 const cancelSignal = defineSignal(SIGNAL.cancel);
 const viewQuery = defineQuery<SessionView>(QUERY.view);
 const segmentsQuery = defineQuery<SegmentsAnswer, [number]>(QUERY.segments);
@@ -167,6 +168,7 @@ function serve(run: StreamRun): void {
     },
   );
   setHandler(workerLostSignal, ({ epoch }) => run.handle({ type: 'LoseWorker', epoch }));
+  setHandler(handOverSignal, () => run.handle({ type: 'HandOver' }));
   setHandler(cancelSignal, () => run.handle({ type: 'Cancel' }));
   setHandler(viewQuery, () => viewOf(run.state, run.input));
   setHandler(segmentsQuery, (from) => ({
@@ -231,9 +233,10 @@ async function waitForLease(run: StreamRun, phase: Phase): Promise<void> {
  * The lease's stream. An attach through another gateway starts the activity anew with the new address: the worker's lease
  * goes on and dials there. Answers whether the workflow is to continue as new.
  */
-async function stream(run: StreamRun, phase: Phase): Promise<boolean> {
+async function stream(run: StreamRun, phase: Extract<Phase, { name: 'streaming' }>): Promise<boolean> {
   const { heartbeatTimeoutMs, leaseTtlMs } = run.input.bounds;
   const here = () => run.state.phase === phase;
+  void handOverWhenWanted(run, phase);
   for (;;) {
     const args = streamArgsOf(run.state, run.input, workflowInfo().workflowId);
     const { generation, gateway, endForced } = run.state;
@@ -260,6 +263,20 @@ async function stream(run: StreamRun, phase: Phase): Promise<boolean> {
     if (outcome === null) continue;
     return endStream(run, args.lease.epoch, generation, outcome);
   }
+}
+
+/** Tells the worker that another one is to take over; a worker that does not hear it is replaced like any that is lost. */
+async function handOverWhenWanted(run: StreamRun, phase: Extract<Phase, { name: 'streaming' }>): Promise<void> {
+  const { leaseId, epoch, taskQueue } = phase.lease;
+  const wanted = () => run.state.handoverEpoch === epoch;
+  await condition(() => wanted() || run.state.phase !== phase);
+  if (run.state.phase !== phase) return;
+  const activities = proxyActivities<WorkerActivities>({
+    ...run.options('10s'),
+    taskQueue,
+    scheduleToCloseTimeout: '10s',
+  });
+  await activities.handOverLease({ leaseId }).catch(() => run.handle({ type: 'LoseWorker', epoch }));
 }
 
 function endStream(run: StreamRun, epoch: number, generation: number, outcome: StreamOutcome): boolean {

@@ -47,6 +47,8 @@ export interface StreamState {
   readonly audioEndByte: number | null;
   /** The session ends with the audio that is stored, without waiting for its client. */
   readonly endForced: boolean;
+  /** The epoch that is to be handed over to another worker at the next segment boundary; 0 when none is. */
+  readonly handoverEpoch: number;
   /** Recognisers that failed one after the other without a commit between. */
   readonly engineFailures: number;
 }
@@ -56,6 +58,7 @@ export type SessionEvent =
   | { readonly type: 'ClientDetached'; readonly atMs: number }
   | { readonly type: 'SlotWanted'; readonly atMs: number }
   | { readonly type: 'LeaseGranted'; readonly lease: Lease }
+  | { readonly type: 'HandoverWanted' }
   | { readonly type: 'SlotReleased' }
   /** The gateway does not answer any more: its audio is had from any other. */
   | { readonly type: 'GatewayForgotten' }
@@ -84,6 +87,7 @@ export function initialState(input: StreamInput, nowMs: number): StreamState {
     generation: 0,
     audioEndByte: span ? input.toByte : null,
     endForced: false,
+    handoverEpoch: 0,
     engineFailures: 0,
   };
 }
@@ -104,6 +108,8 @@ export function evolve(state: StreamState, event: SessionEvent): StreamState {
       return { ...state, phase: { name: 'queued', sinceMs: event.atMs } };
     case 'LeaseGranted':
       return { ...state, phase: { name: 'streaming', lease: event.lease }, epoch: event.lease.epoch };
+    case 'HandoverWanted':
+      return { ...state, handoverEpoch: state.epoch };
     case 'SlotReleased':
       return { ...state, phase: { name: 'idle' } };
     case 'GatewayForgotten':
