@@ -16,7 +16,8 @@ const OPTIONS: Options = { strict: false, allErrors: true, allowUnionTypes: true
 export function checkerOf(document: AnySchema, dialect: 'draft-07' | '2020-12'): Checker {
   const ajv = dialect === 'draft-07' ? new Ajv(OPTIONS) : new Ajv2020(OPTIONS);
   formats.default(ajv);
-  ajv.addSchema(document, 'document');
+  // The document itself is no schema: those inside are checked when they are compiled.
+  ajv.addSchema(document, 'document', undefined, false);
   return {
     faults: (pointer, value) => {
       const validate = ajv.getSchema(`document#${pointer}`);

@@ -1,0 +1,170 @@
+/** What the documents say is what the service says: each answer is held against the schema published for it. */
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import type { WebSocket } from 'ws';
+import { noise } from '../harness/caller.ts';
+import { finishedFile, wav } from '../harness/files.ts';
+import { checkerOf, pointerPart } from '../harness/schemas.ts';
+import type { Checker } from '../harness/schemas.ts';
+import { connect } from '../harness/sockets.ts';
+import { System } from '../harness/system.ts';
+
+interface OpenApi {
+  readonly openapi: string;
+  readonly components: { readonly schemas: object };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly responses: object }>>>>;
+}
+
+let system: System;
+let document: OpenApi;
+let openApi: Checker;
+const seen = new Set<string>();
+
+beforeAll(async () => {
+  system = await System.start({
+    models: { en: { engine: 'scripted', segmentMs: 400 }, unserved: { engine: 'scripted' } },
+    settings: { LONGHAND_WORKER_SILENCE_MS: '5000' },
+  });
+  document = (await system.json('/openapi.json')) as OpenApi;
+  openApi = checkerOf(document, '2020-12');
+}, 120_000);
+afterAll(() => system.stop(), 30_000);
+
+/** Calls an operation; its status, content type and body must be described. Answers the body. */
+async function call(operation: string, path: string, status: number, init: RequestInit = {}): Promise<unknown> {
+  const [method = '', template = ''] = operation.split(' ');
+  const answer = await fetch(`${system.httpUrl}${path}`, { ...init, method });
+  expect({ operation, status: answer.status }).toEqual({ operation, status });
+  const type = answer.headers.get('content-type')?.split(';')[0] ?? '';
+  const isJson = /json$/.test(type);
+  const body: unknown = isJson ? await answer.json() : await answer.text();
+  const at = ['paths', template, method.toLowerCase(), 'responses', String(status), 'content', type, 'schema'];
+  const faults = openApi.faults(`/${at.map(pointerPart).join('/')}`, body);
+  expect({ operation, status, type, faults }).toEqual({ operation, status, type, faults: [] });
+  if (type === 'application/problem+json') expectProblem(body, path, status, at);
+  seen.add(`${operation} ${status}`);
+  return body;
+}
+
+/** A problem's code is one of those that are described for its status. */
+function expectProblem(body: unknown, path: string, status: number, [, template = '', method = '']: string[]): void {
+  const { code, instance } = body as { code: string; instance: string };
+  expect(body).toMatchObject({ status, instance: path.split('?')[0] });
+  expect(instance).not.toBe('');
+  const responses = document.paths[template]?.[method]?.responses as Record<string, { description: string }>;
+  expect(responses[status]?.description.split(/[:,] /)).toContain(code);
+}
+
+const sessions = '/v1/sessions';
+const session = '/v1/sessions/{id}';
+const transcript = '/v1/sessions/{id}/transcript';
+
+test('the document is OpenAPI 3.1, and its schemas are schemas', () => {
+  expect(document.openapi).toBe('3.1.0');
+  for (const name of Object.keys(document.components.schemas)) {
+    expect(openApi.faults(`/components/schemas/${pointerPart(name)}`, null)).not.toEqual([]);
+  }
+});
+
+test('a file: posted, looked at, listed, read in each format', async () => {
+  const body = new Uint8Array(wav(noise('described', 2000)));
+  await call(`POST ${sessions}`, `${sessions}?session=described`, 202, { body });
+  const { segments } = await finishedFile(system, 'described');
+  expect(segments.length).toBeGreaterThan(0);
+  await call(`GET ${session}`, '/v1/sessions/described', 200);
+  for (const format of ['json', 'txt', 'srt', 'vtt']) {
+    await call(`GET ${transcript}`, `/v1/sessions/described/transcript?format=${format}`, 200);
+  }
+  const page = (await call(`GET ${sessions}`, `${sessions}?limit=1`, 200)) as { sessions: unknown[] };
+  expect(page.sessions).toHaveLength(1);
+});
+
+test('a live session: served, waiting, cancelled', async () => {
+  const { socket, inbox } = await connect(`${system.url}/v1/live?session=spoken`);
+  await inbox.next('started');
+  socket.send(noise('spoken', 1000));
+  await inbox.next('final', 1);
+  const shown = (await call(`GET ${session}`, '/v1/sessions/spoken', 200)) as { lease: object | null };
+  expect(shown.lease).not.toBeNull();
+  await call(`GET ${transcript}`, '/v1/sessions/spoken/transcript', 200);
+  const { workers } = (await call('GET /v1/workers', '/v1/workers', 200)) as { workers: unknown[] };
+  expect(workers).toHaveLength(1);
+  await call(`POST ${session}/handover`, '/v1/sessions/spoken/handover', 202);
+  await call(`DELETE ${session}`, '/v1/sessions/spoken', 202);
+  await inbox.closed;
+});
+
+test.each([
+  ['an empty body', 'empty_audio', 400, '', new Uint8Array()],
+  ['bytes that are no audio', 'unsupported_audio', 415, '', new Uint8Array(noise('no audio', 300))],
+  ['a parameter that does not exist', 'unknown_parameter', 400, '?colour=red', new Uint8Array(10)],
+  ['a model that does not exist', 'unknown_model', 400, '?model=klingon', new Uint8Array(10)],
+  ['an id that exists', 'session_exists', 409, '?session=described', new Uint8Array(wav(noise('again', 100)))],
+])('a post refused for %s', async (_what, code, status, query, body) => {
+  expect(await call(`POST ${sessions}`, `${sessions}${query}`, status, { body })).toMatchObject({ code });
+});
+
+test('reads that are refused', async () => {
+  await call(`GET ${session}`, '/v1/sessions/nobody', 404);
+  await call(`DELETE ${session}`, '/v1/sessions/nobody', 404);
+  await call(`GET ${transcript}`, '/v1/sessions/nobody/transcript', 404);
+  await call(`GET ${transcript}`, '/v1/sessions/described/transcript?format=doc', 400);
+  await call(`GET ${sessions}`, `${sessions}?limit=0`, 400);
+  const body = new Uint8Array(wav(noise('waiting', 2000)));
+  await call(`POST ${sessions}`, `${sessions}?session=waiting&model=unserved`, 202, { body });
+  expect(await call(`GET ${transcript}`, '/v1/sessions/waiting/transcript', 409)).toMatchObject({
+    code: 'not_finished',
+  });
+  await call(`POST ${session}/handover`, '/v1/sessions/waiting/handover', 409);
+  await call(`POST ${session}/handover`, '/v1/sessions/nobody/handover', 404);
+  await call(`DELETE ${session}`, '/v1/sessions/waiting', 202);
+});
+
+test('every kind of message of the live protocol comes as docs/asyncapi.yaml describes it', async () => {
+  const yaml = await readFile(new URL('../../docs/asyncapi.yaml', import.meta.url), 'utf8');
+  const asyncApi = checkerOf(parse(yaml) as object, 'draft-07');
+  const messages = (await Promise.all([spoken(), waiting(), refused()])).flat() as { type: string }[];
+  for (const message of messages) {
+    expect({ message, faults: asyncApi.faults(`/components/schemas/${message.type}`, message) }).toEqual({
+      message,
+      faults: [],
+    });
+  }
+  const types = new Set(messages.map(({ type }) => type));
+  expect([...types].sort()).toEqual(['ack', 'done', 'error', 'final', 'partial', 'queued', 'session', 'started']);
+});
+
+test('health, a worker drained, and no operation of the document is left uncalled', async () => {
+  await call('GET /livez', '/livez', 200);
+  await call('GET /readyz', '/readyz', 200);
+  await call('GET /readyz', '/readyz?verbose', 200);
+  const { workers } = (await system.json('/v1/workers')) as { workers: { id: string }[] };
+  await call('POST /v1/workers/{id}/drain', `/v1/workers/${workers[0]?.id ?? ''}/drain`, 202);
+  await call('POST /v1/workers/{id}/drain', '/v1/workers/nobody/drain', 404);
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(operations.filter((operation) => !seen.has(`${operation} 200`) && !seen.has(`${operation} 202`))).toEqual([]);
+});
+
+/** All that a client is told until the connection closes. */
+async function told(query: string, speak: (socket: WebSocket) => void, until: string): Promise<unknown[]> {
+  const { socket, inbox } = await connect(`${system.url}/v1/live?${query}`);
+  void inbox.next(until).then(() => speak(socket));
+  await inbox.closed;
+  return inbox.messages;
+}
+
+const spoken = () =>
+  told(
+    'session=telephone&encoding=mulaw&channels=2',
+    (socket) => {
+      socket.send(noise('telephone', 1000));
+      socket.send('{"type":"keepalive"}');
+      socket.send('{"type":"finalize"}');
+      socket.send('{"type":"end"}');
+    },
+    'started',
+  );
+const waiting = () => told('model=unserved', (socket) => socket.close(1000), 'queued');
+const refused = () => told('model=klingon', () => undefined, 'error');
