@@ -1,7 +1,7 @@
 /** Processes of the benchmark, each on the core it is given where `taskset` is there. */
 import { execFileSync, fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, getPriority, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { LoadOptions, LoadResult } from './load.ts';
 import type { SpeechOptions, SpeechResult } from './speech-load.ts';
@@ -24,6 +24,11 @@ function hasTaskset(): boolean {
 /** Keeps all threads of a process, and what they start, on some cores, e.g. `0` or `0-1`. */
 export function pin(pid: number | null, cores: number | string): void {
   if (canPin && pid !== null) execFileSync('taskset', ['-acp', String(cores), String(pid)], { stdio: 'ignore' });
+}
+
+/** Gives way to the processes that are measured: in production it runs on other machines than they do. */
+export function standBack(pid: number | null): void {
+  if (pid !== null) setPriority(pid, Math.min(19, getPriority() + 10));
 }
 
 export const pinningNote = (): string => (canPin ? 'one core for the server, one for client and engine' : 'not pinned');

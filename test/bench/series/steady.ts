@@ -2,7 +2,7 @@
 import type { System } from '../../harness/system.ts';
 import { cpuMs, NOISY_CORES, othersNote, quiet, watchOthers } from '../cpu.ts';
 import { liveUrl, SEGMENT_MS, withSystem } from '../installation.ts';
-import { OTHER_CORE, pin, pinningNote, SERVER_CORE, startLoad, startServer } from '../processes.ts';
+import { OTHER_CORE, pin, pinningNote, SERVER_CORE, standBack, startLoad, startServer } from '../processes.ts';
 import { median, medianWithRange, percentile } from '../statistics.ts';
 import type { Row } from '../table.ts';
 import type { Pace, Series } from './series.ts';
@@ -64,13 +64,17 @@ async function relaySide(): Promise<Side> {
 }
 
 function productSide(system: System): Side {
-  for (const { pid } of [system.gateway, system.orchestrator, system.temporal.process]) pin(pid, SERVER_CORE);
+  pin(system.gateway.pid, SERVER_CORE);
+  for (const { pid } of [system.orchestrator, system.temporal.process]) {
+    pin(pid, SERVER_CORE);
+    standBack(pid);
+  }
   for (const { pid } of system.workers) pin(pid, OTHER_CORE);
   return { url: liveUrl(system), serverPid: system.gateway.pid, spreadMs: SEGMENT_MS };
 }
 
 function rows(used: readonly Pair[]): Row[] {
-  const note = `${used.length} interleaved runs, ${pinningNote()}; ${othersNote(Math.max(...used.map(noise)))}`;
+  const note = `${used.length} interleaved runs, ${pinningNote()}, Temporal and orchestrator on the server's at low priority; ${othersNote(Math.max(...used.map(noise)))}`;
   const latency = (p: number): Row => {
     const of = (side: keyof Pair) => used.map((pair) => percentile(pair[side].partials, p));
     const times = median(of('product')) / median(of('relay'));
