@@ -34,6 +34,7 @@ const settings: GatewaySettings = {
   recentAudioBytes: 320_000,
   clientBufferBytes: 1 << 20,
   sendAheadMs: 30_000,
+  maxQueue: 1000,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,
   keepaliveMs: 15_000,
@@ -111,7 +112,7 @@ export class Edge {
     const query = { ...whole, fromByte: 0, nextIndex: 0, drain: false, ...rest };
     const text = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) text.set(name, String(value));
-    return new Worker(await connect(`ws://127.0.0.1:${this.port}${AUDIO_PLANE_PATH}?${text}`, { headers }));
+    return new Worker(await connect(`ws://127.0.0.1:${this.port}${AUDIO_PLANE_PATH}?${text.toString()}`, { headers }));
   }
 
   /** All audio of a session that is stored. */

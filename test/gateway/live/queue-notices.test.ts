@@ -14,6 +14,7 @@ const worker = (model: string, slots: number): WorkerSummary => ({
   host: 'h',
   slots,
   startedAt: '',
+  draining: false,
   sessions: [],
 });
 

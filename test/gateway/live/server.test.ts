@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect as dial } from 'node:net';
 import { WebSocket } from 'ws';
 import { Edge } from '../../harness/edge.ts';
+import { turns } from '../../harness/quiet.ts';
 
 let edge: Edge;
 beforeEach(async () => {
@@ -143,8 +144,11 @@ test('a client that sends faster than storage stores is held back, and loses not
   await client.session();
   const bytes = 40 << 20;
   for (let sent = 0; sent < bytes; sent += 1 << 20) client.send(Buffer.alloc(1 << 20, sent >> 20));
-  // The kernel's buffers are full, and ours is not: what is left waits at the client.
-  await new Promise((resolve) => setImmediate(resolve));
+  // Until nothing moves any more: the kernel's buffers are full, ours holds its bound, the rest waits at the client.
+  for (let last = -1; client.socket.bufferedAmount !== last;) {
+    last = client.socket.bufferedAmount;
+    await turns(100);
+  }
   expect(client.socket.bufferedAmount).toBeGreaterThan(10 << 20);
   gate.resolve(undefined);
   await client.acked(bytes);
