@@ -136,9 +136,15 @@ export class System {
         : { LONGHAND_CACHE_DIR: process.env['LONGHAND_CACHE_DIR'] }),
       ...options.settings,
     });
-    await Promise.all([system.orchestrator.start(), system.gateway.start()]);
-    system.#settings['LONGHAND_GATEWAY_URL'] = system.url;
-    await Promise.all(Array.from({ length: options.workers ?? 1 }, () => system.addWorker()));
+    try {
+      await Promise.all([system.orchestrator.start(), system.gateway.start()]);
+      system.#settings['LONGHAND_GATEWAY_URL'] = system.url;
+      await Promise.all(Array.from({ length: options.workers ?? 1 }, () => system.addWorker()));
+    } catch (error) {
+      // What did start would outlive the test, and keep it from ending.
+      await system.stop();
+      throw error;
+    }
     return system;
   }
 
