@@ -44,6 +44,7 @@ export const FAILURES = {
   internal: row(true, 500, 1011, 'a fault of the service'),
   engine_failed: row(false, 500, 1011, 'the recogniser failed again and again'),
   shutting_down: row(true, 503, 1012, 'this gateway is ending: connect again'),
+  queue_full: row(true, 503, 1013, 'more sessions wait for a worker than are allowed to'),
   temporal_unavailable: row(true, 503, 1013, 'Temporal does not answer'),
   storage_unavailable: row(true, 503, 1013, 'the storage does not answer'),
 } as const satisfies Record<string, Row>;

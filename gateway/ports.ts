@@ -82,6 +82,10 @@ export interface SessionsPort {
     cursor: string | null,
   ): Promise<{ sessions: SessionSummary[]; cursor: string | null }>;
   queue(model: string): Promise<QueuedSession[]>;
+  /** How many sessions wait for a worker of the model; up to a second old. */
+  queueLength(model: string): Promise<number>;
+  /** Whether there is such a session, running or ended. */
+  exists(ref: SessionRef): Promise<boolean>;
   /** Mean time a recently ended live session of the model held its slot; null when none has ended. */
   meanSessionMs(model: string): Promise<number | null>;
   workers(): Promise<WorkerSummary[]>;
@@ -107,6 +111,7 @@ export interface GatewaySettings {
   readonly recentAudioBytes: number;
   readonly clientBufferBytes: number;
   readonly sendAheadMs: number;
+  readonly maxQueue: number;
   readonly maxUploadBytes: number;
   readonly prepareWaitMs: number;
   readonly keepaliveMs: number;

@@ -147,6 +147,10 @@ const settings = {
     integer(16_000, 1 << 30).default(1 << 20),
     'output a slow client may leave unread before it is closed',
   ),
+  LONGHAND_MAX_QUEUE: setting(
+    integer(0, 1_000_000).default(1000),
+    'live sessions of a model that may wait for a worker; more are refused with queue_full',
+  ),
   LONGHAND_SEND_AHEAD_MS: setting(
     integer(1000, 600_000).default(30_000),
     'audio a worker is sent ahead of what it has recognised',

@@ -36,6 +36,7 @@ function settingsOf(config: Config): GatewaySettings {
     recentAudioBytes: config.LONGHAND_RECENT_AUDIO_BYTES,
     clientBufferBytes: config.LONGHAND_CLIENT_BUFFER_BYTES,
     sendAheadMs: config.LONGHAND_SEND_AHEAD_MS,
+    maxQueue: config.LONGHAND_MAX_QUEUE,
     maxUploadBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
     prepareWaitMs: config.LONGHAND_PREPARE_WAIT_MS,
     keepaliveMs: config.LONGHAND_KEEPALIVE_MS,

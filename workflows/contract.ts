@@ -240,6 +240,8 @@ export interface CommitAnswer {
 export const REFUSAL = {
   /** The commit comes from a lease that is no longer the session's. */
   staleEpoch: 'StaleEpoch',
+  /** Too many segments wait for their checkpoint: storage is away. The commit is to be tried again. */
+  tailFull: 'TailFull',
   /** The first segment leaves a gap. */
   indexGap: 'IndexGap',
   /** Another audio format than the session was started with. */

@@ -97,7 +97,18 @@ export class LiveServer {
     if (this.#draining) throw new Failure('shutting_down', 'this gateway ends: connect again');
     const request = parseLiveRequest(query, this.#gateway.settings.catalogue);
     const input = this.#inputOf(request);
+    await this.#admit(input);
     await this.#hub(hubIdOf(input.ref), input.ref).attachClient(link, input, request.index);
+  }
+
+  /** A session that is there already always comes in; a new one only while the queue is below its bound. */
+  async #admit({ ref, model }: LiveInput): Promise<void> {
+    const { sessions, settings } = this.#gateway;
+    if ((await sessions.queueLength(model)) < settings.maxQueue || (await sessions.exists(ref))) return;
+    throw new Failure(
+      'queue_full',
+      `${settings.maxQueue} sessions wait for a worker of model ${model}: try again later`,
+    );
   }
 
   #inputOf({ session, model, language, priority, audio }: LiveRequest): LiveInput {

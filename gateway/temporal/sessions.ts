@@ -38,17 +38,35 @@ import { Visibility } from './visibility.ts';
 const WORKFLOW_TASK_TIMEOUT = '2s';
 const RESULT_RETRY_MS = 500;
 
+/** How old an answer about the whole pool may be. */
+const SHORT_MS = 1000;
+
+/** One question for all who ask within `ms`; one that failed is asked anew. */
+function atMostEvery<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
+  let last: { readonly atMs: number; readonly answer: Promise<T> } | null = null;
+  return () => {
+    const nowMs = performance.now();
+    if (last !== null && nowMs - last.atMs <= ms) return last.answer;
+    const answer = ask();
+    last = { atMs: nowMs, answer };
+    answer.catch(() => (last = null));
+    return answer;
+  };
+}
+
 export class TemporalSessions implements SessionsPort {
   readonly #client: Client;
   readonly #deadlineMs: number;
   readonly #visibility: Visibility;
-  #workers: { readonly atMs: number; readonly list: Promise<WorkerSummary[]> } | null = null;
+  readonly #workers: () => Promise<WorkerSummary[]>;
+  readonly #queueLengths = new Map<string, () => Promise<number>>();
 
   /** @param deadlineMs longest wait for one answer. */
   constructor(client: Client, deadlineMs: number) {
     this.#client = client;
     this.#deadlineMs = deadlineMs;
     this.#visibility = new Visibility(client);
+    this.#workers = atMostEvery(SHORT_MS, () => this.#ask(() => this.#visibility.workers()));
   }
 
   async attach(input: LiveInput, attach: Attach): Promise<AttachAnswer | { readonly ended: SessionResult }> {
@@ -178,15 +196,26 @@ export class TemporalSessions implements SessionsPort {
     return this.#ask(() => this.#visibility.meanSessionMs(model));
   }
 
-  /** Asked for at most once a second. */
   workers(): Promise<WorkerSummary[]> {
-    const nowMs = performance.now();
-    if (this.#workers === null || nowMs - this.#workers.atMs > 1000) {
-      const list = this.#ask(() => this.#visibility.workers());
-      this.#workers = { atMs: nowMs, list };
-      list.catch(() => (this.#workers = null));
+    return this.#workers();
+  }
+
+  queueLength(model: string): Promise<number> {
+    const known = this.#queueLengths.get(model);
+    if (known !== undefined) return known();
+    const ask = atMostEvery(SHORT_MS, () => this.#ask(() => this.#visibility.queueLength(model)));
+    this.#queueLengths.set(model, ask);
+    return ask();
+  }
+
+  async exists(ref: SessionRef): Promise<boolean> {
+    try {
+      await this.#ask(() => this.#handle(ref).describe());
+      return true;
+    } catch (error) {
+      if (error instanceof Failure && error.type === 'not_found') return false;
+      throw error;
     }
-    return this.#workers.list;
   }
 
   async check(): Promise<void> {

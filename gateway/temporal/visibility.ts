@@ -23,6 +23,9 @@ export const quoted = (value: string): string => `'${value.replaceAll("'", "''")
 
 const workflowTypes = (...types: string[]): string => `WorkflowType IN (${types.map(quoted).join(', ')})`;
 
+const queuedFor = (model: string): string =>
+  `ExecutionStatus = 'Running' AND LonghandModel = ${quoted(model)} AND LonghandState = 'queued'`;
+
 type Time = { seconds?: { toString(): string } | null; nanos?: number | null } | null | undefined;
 const milliseconds = (time: Time): number | null =>
   time ? Number((time.seconds ?? 0).toString()) * 1000 + Math.floor((time.nanos ?? 0) / 1e6) : null;
@@ -56,11 +59,19 @@ export class Visibility {
 
   /** Sessions that wait for a worker of the model, in the order in which Temporal is likely to serve them. */
   async queue(model: string): Promise<QueuedSession[]> {
-    const which = `ExecutionStatus = 'Running' AND LonghandModel = ${quoted(model)} AND LonghandState = 'queued'`;
-    const { rows } = await this.#page(`${workflowTypes(WORKFLOW.session, WORKFLOW.span)} AND ${which}`, MAX_ROWS, null);
+    const types = workflowTypes(WORKFLOW.session, WORKFLOW.span);
+    const { rows } = await this.#page(`${types} AND ${queuedFor(model)}`, MAX_ROWS, null);
     const priority = ({ attributes }: Row) => Number(attributes['LonghandPriority'] ?? 5);
     const since = ({ attributes, startMs }: Row) => Date.parse(text(attributes['LonghandQueuedAt']) ?? '') || startMs;
     return rows.sort((a, b) => priority(a) - priority(b) || since(a) - since(b));
+  }
+
+  /** Live sessions that wait; spans of files wait behind them and are bounded by their files. */
+  async queueLength(model: string): Promise<number> {
+    const { namespace } = this.#client.options;
+    const query = `${workflowTypes(WORKFLOW.session)} AND ${queuedFor(model)}`;
+    const { count } = await this.#client.workflowService.countWorkflowExecutions({ namespace, query });
+    return Number(count.toString());
   }
 
   /** Mean life of the live sessions of a model that ended last; null when none has. */

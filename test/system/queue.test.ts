@@ -8,7 +8,7 @@ let system: System;
 beforeAll(async () => {
   system = await System.start({
     models: { en: { engine: 'scripted', segmentMs: SEGMENT_MS } },
-    settings: { LONGHAND_SLOTS: '1', LONGHAND_WORKER_SILENCE_MS: '5000' },
+    settings: { LONGHAND_SLOTS: '1', LONGHAND_MAX_QUEUE: '2', LONGHAND_WORKER_SILENCE_MS: '5000' },
   });
 }, 120_000);
 afterAll(() => system.stop(), 30_000);
@@ -58,3 +58,25 @@ test('a session that waits is cancelled without ever having had a worker', async
   await talking.caller.done();
   await expectWhole(system, talking.caller, talking.audio, SEGMENT_MS);
 }, 60_000);
+
+test('above the bound of the queue a new session is refused for now, and one that is there comes in again', async () => {
+  const talking = caller('talks', 'normal', 8000);
+  await talking.caller.call();
+  await talking.caller.next('started');
+  const waiting = [caller('waits-1', 'normal', 1000), caller('waits-2', 'normal', 1000)];
+  for (const { caller: each } of waiting) {
+    const queued = each.next('queued');
+    await each.call();
+    await queued;
+  }
+  const late = caller('comes-late', 'normal', 1000);
+  const refused = new Promise<string>((resolve) => late.caller.client.once('reconnecting', ({ why }) => resolve(why)));
+  const lateCall = late.caller.call();
+  expect(await refused).toMatch(/2 sessions wait for a worker of model en/);
+  const again = new Caller(system.url, { session: 'waits-1', audio: noise('waits-1', 1000) });
+  await again.call();
+  await lateCall;
+  const others = waiting.slice(1).map(({ caller: each }) => each);
+  await Promise.all([talking.caller, ...others, late.caller, again].map((each) => each.done()));
+  await expectWhole(system, late.caller, late.audio, SEGMENT_MS);
+});

@@ -8,6 +8,12 @@ import type { Ending, SessionEvent, StreamState } from './state.ts';
 /** So many recognisers may fail one after the other before the session is given up. */
 export const MAX_ENGINE_FAILURES = 5;
 
+/**
+ * So many segments may wait for their checkpoint while storage is away; more would outgrow what a workflow may carry
+ * through continue-as-new (2 MB).
+ */
+export const MAX_TAIL_SEGMENTS = 400;
+
 export type Command =
   | { readonly type: 'Attach'; readonly attach: Attach }
   | { readonly type: 'Detach'; readonly connection: string }
@@ -53,6 +59,9 @@ export function refuseCommit(state: StreamState, commit: Commit): Refusal | null
   const gapless = commit.segments.every((segment, i) => segment.index === first + i);
   if (first > state.nextIndex || !gapless) {
     return { type: REFUSAL.indexGap, message: `segment ${first} leaves a gap: the next index is ${state.nextIndex}` };
+  }
+  if (commit.segments.length > 0 && state.tail.length >= MAX_TAIL_SEGMENTS) {
+    return { type: REFUSAL.tailFull, message: `${state.tail.length} segments wait for storage: try again` };
   }
   return null;
 }
