@@ -50,7 +50,8 @@ async function postFile(gateway: Gateway, request: Request, response: Response):
   const choice = chooseModel(upload.parameters, catalogue);
   const input: FileInput = { kind: 'file', ref, ...choice, weight, bounds, uploadId, fileName, uploadBytes: bytes };
   await gateway.sessions.startFile(input).catch(async (error: unknown) => {
-    await discardUpload(gateway, upload);
+    // Temporal may have started it all the same: then its upload is needed.
+    if (!(error instanceof Failure && error.type === 'temporal_unavailable')) await discardUpload(gateway, upload);
     throw error;
   });
   const verdict = await gateway.sessions.probed(ref, prepareWaitMs);

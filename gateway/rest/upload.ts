@@ -3,6 +3,7 @@ import { Busboy } from '@fastify/busboy';
 import type { BusboyInstance } from '@fastify/busboy';
 import type { Request } from 'express';
 import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import { objectKeys } from '../../workflows/contract.ts';
@@ -29,6 +30,9 @@ interface Stored {
 const MAX_FIELD_BYTES = 1024;
 const MAX_FIELDS = 16;
 const UNNAMED = 'audio';
+const MAX_NAME_LENGTH = 255;
+/** What a form may hold beside its file. */
+const FORM_BYTES = 64 << 10;
 
 /** @param check throws when the parameters are wrong; for a raw body before a byte is stored. */
 export function receiveUpload(
@@ -37,8 +41,15 @@ export function receiveUpload(
   check: (parameters: UploadParameters) => void,
 ): Promise<Upload> {
   const query = queryObject(targetOf(request.url).query);
+  refuseLargeBody(gateway, request);
   const isForm = request.is('multipart/form-data') === 'multipart/form-data';
   return isForm ? receiveForm(gateway, request, query, check) : receiveBody(gateway, request, query, check);
+}
+
+/** A body that says it is too large is not even read. */
+function refuseLargeBody({ settings: { maxUploadBytes } }: Gateway, request: Request): void {
+  if (Number(request.headers['content-length'] ?? 0) <= maxUploadBytes + FORM_BYTES) return;
+  throw new Failure('upload_too_large', `more than ${maxUploadBytes} bytes`);
 }
 
 export async function discardUpload(gateway: Gateway, { uploadId }: Stored): Promise<void> {
@@ -53,10 +64,10 @@ async function receiveBody(
 ): Promise<Upload> {
   const parameters = parseParameters(uploadParameters, query);
   check(parameters);
-  return { ...(await store(gateway, request)), fileName: parameters.filename ?? UNNAMED, parameters };
+  return { ...(await store(gateway, request)), fileName: plainName(parameters.filename ?? ''), parameters };
 }
 
-/** Fields may follow the file: it is stored first, and let go of again when a field is wrong. */
+/** Fields may follow the file: it is stored first, and let go of again when a field is wrong or the form is cut off. */
 async function receiveForm(
   gateway: Gateway,
   request: Request,
@@ -66,29 +77,27 @@ async function receiveForm(
   const form = openForm(request);
   const fields = collectFields(form, query);
   const files = collectFile(form, gateway);
-  await pipeline(request, form).catch((error: unknown) => {
-    throw new Failure(
-      'incomplete_upload',
-      `the form ended early: ${error instanceof Error ? error.message : 'cut off'}`,
-    );
-  });
-  const file = await files.stored();
+  const cut = await pipeline(request, form).then(() => null, cutOff);
+  if (cut !== null) files.end(cut);
+  const file = await files.stored(cut);
   try {
-    const fault = fields.faults[0] ?? files.faults[0];
+    const fault = cut ?? fields.faults[0] ?? files.faults[0];
     if (fault !== undefined) throw fault;
     const parameters = parseParameters(uploadParameters, fields.values);
     check(parameters);
-    return { ...file, fileName: parameters.filename ?? file.fileName, parameters };
+    return { ...file, fileName: plainName(parameters.filename ?? file.fileName), parameters };
   } catch (error) {
     await discardUpload(gateway, file);
     throw error;
   }
 }
 
+const cutOff = (error: unknown): Failure =>
+  new Failure('incomplete_upload', `the form ended early: ${error instanceof Error ? error.message : 'cut off'}`);
+
 function openForm(request: Request): BusboyInstance {
   const limits = {
     fieldSize: MAX_FIELD_BYTES,
-    fieldNameSize: 100,
     fields: MAX_FIELDS,
     files: 2,
     parts: MAX_FIELDS + 2,
@@ -120,20 +129,36 @@ function collectFields(form: BusboyInstance, query: Record<string, string>) {
 
 function collectFile(form: BusboyInstance, gateway: Gateway) {
   const faults: Failure[] = [];
+  const streams: Readable[] = [];
   let stored: Promise<Stored & { fileName: string }> | null = null;
-  form.on('file', (name, stream, fileName) => {
+  form.on('file', (name, stream: Readable, fileName) => {
+    // A form that is cut off tells the part only so, perhaps before anyone reads it: unheard, it would end the process.
+    stream.on('error', (error) => stream.destroy(error));
+    streams.push(stream);
     if (name !== 'file' || stored !== null) {
       faults.push(new Failure('invalid_upload', 'a form holds one part named `file`, and no other file'));
       stream.resume();
       return;
     }
-    stored = store(gateway, stream).then((at) => ({ ...at, fileName: fileName || UNNAMED }));
+    // Left off in the middle, the part must be read on, or the rest of the form never comes.
+    const body = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    stored = store(gateway, body).then((at) => ({ ...at, fileName }));
     stored.catch(() => stream.resume());
   });
+  const none = () => new Failure('invalid_upload', 'the form has no part `file`');
   return {
     faults,
-    stored: () => stored ?? Promise.reject(faults[0] ?? new Failure('invalid_upload', 'the form has no part `file`')),
+    /** No more comes. */
+    end: (why: Failure) => streams.forEach((stream) => stream.destroy(why)),
+    stored: (cut: Failure | null) => stored ?? Promise.reject(cut ?? faults[0] ?? none()),
   };
+}
+
+/** A file name as it may be shown: no path, no control or direction characters, not endless. */
+function plainName(name: string): string {
+  const [last = ''] = name.split(/[/\\]/).slice(-1);
+  const plain = last.replaceAll(/[\p{Cc}\p{Cf}]/gu, '').slice(0, MAX_NAME_LENGTH);
+  return plain.toWellFormed().trim() || UNNAMED;
 }
 
 /** Stores a body under an id of our own; one that is empty, too large or cut off leaves nothing behind. */
