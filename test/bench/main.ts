@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import { quiet, watchOthers } from './cpu.ts';
+import { watchOthers } from './cpu.ts';
 import { endAll } from './processes.ts';
 import { commits } from './series/commits.ts';
 import { connect } from './series/connect.ts';
@@ -40,13 +40,19 @@ const failed = (name: string, error: unknown): Row => ({
   note: error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error),
 });
 
-async function measure(series: readonly Series[], quick: boolean): Promise<Row[]> {
-  const rows: Row[] = [];
+/** Rows as they come, so that a run that is cut short shows what it has. */
+const rows: Row[] = [];
+
+async function measure(series: readonly Series[], quick: boolean): Promise<void> {
   for (const each of series) {
     process.stderr.write(`${each.name} …\n`);
     rows.push(...(await each.run({ quick }).catch((error: unknown) => [failed(each.name, error)])));
   }
-  return rows;
+}
+
+function print(): void {
+  const minutes = ((performance.now() - begunMs) / 60_000).toFixed(1);
+  console.log(`${markdown(rows)}\n\n${machine}; ${minutes} min; others used ${others().toFixed(2)} cores on average.`);
 }
 
 const program = new Command('npm run bench --')
@@ -56,18 +62,17 @@ const program = new Command('npm run bench --')
   .parse();
 const { only, quick = false, json } = program.opts<Options>();
 const series = chosen(only);
+const machine = `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
+process.on('exit', endAll);
+const begunMs = performance.now();
+const others = watchOthers();
 const limit = setTimeout(() => {
   process.stderr.write(`the benchmark did not end within ${LIMIT_MS / 60_000} min\n`);
   process.kill(process.pid, 'SIGINT');
 }, LIMIT_MS);
-process.on('exit', endAll);
-await quiet();
-const others = watchOthers();
-const begunMs = performance.now();
-const rows = await measure(series, quick);
+process.once('SIGINT', print);
+await measure(series, quick);
 clearTimeout(limit);
-const machine = `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
-const minutes = ((performance.now() - begunMs) / 60_000).toFixed(1);
-console.log(`${markdown(rows)}\n\n${machine}; ${minutes} min; others used ${others().toFixed(2)} cores on average.`);
+print();
 if (json !== undefined) await writeFile(json, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
 process.exit(rows.some(({ reached }) => reached === false) ? 1 : 0);
