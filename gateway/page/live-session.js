@@ -33,6 +33,7 @@ import { PendingAudio } from './pending-audio.js';
  * The part of a browser's WebSocket that is used.
  * @typedef {{
  *   binaryType: string,
+ *   readonly readyState: number,
  *   onopen: unknown, onmessage: unknown, onclose: unknown, onerror: unknown,
  *   send(data: Uint8Array<ArrayBuffer> | string): void,
  *   close(code?: number): void,
@@ -71,6 +72,8 @@ const DEFAULTS = {
 /** Close codes after which docs/protocol.md says to try again. */
 const RETRY_CODES = [1001, 1006, 1011, 1012, 1013];
 const SUPERSEDED = 4409;
+/** WebSocket.OPEN */
+const OPEN = 1;
 
 export class LiveSession {
   #options;
@@ -138,7 +141,7 @@ export class LiveSession {
   send(audio) {
     if (this.#outcome !== null || this.#isEnding) return true;
     const news = this.#pending.add(audio);
-    if (this.#link === 'connected') for (const piece of news ?? []) this.#socket?.send(piece);
+    if (this.#link === 'connected') for (const piece of news ?? []) this.#transmit(piece);
     this.#tell();
     return news !== null;
   }
@@ -236,7 +239,7 @@ export class LiveSession {
     this.#everAttached = true;
     this.#link = 'connected';
     this.#attempts = 0;
-    for (const piece of this.#pending.pieces) this.#socket?.send(piece);
+    for (const piece of this.#pending.pieces) this.#transmit(piece);
     if (this.#isEnding) this.#say('end');
   }
 
@@ -303,7 +306,12 @@ export class LiveSession {
 
   /** @param {'end'} type */
   #say(type) {
-    this.#socket?.send(JSON.stringify({ type }));
+    this.#transmit(JSON.stringify({ type }));
+  }
+
+  /** A socket that is closing takes nothing any more; the next one gets it. @param {Uint8Array<ArrayBuffer> | string} data */
+  #transmit(data) {
+    if (this.#socket?.readyState === OPEN) this.#socket.send(data);
   }
 
   #tell() {

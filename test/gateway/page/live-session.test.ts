@@ -7,6 +7,7 @@ type Sent = Uint8Array | string;
 /** The server's side of one connection. */
 class FakeSocket implements Socket {
   binaryType = '';
+  readyState = 1;
   onopen: unknown = null;
   onmessage: unknown = null;
   onclose: unknown = null;
@@ -134,6 +135,18 @@ test('a broken connection is made again with the same session and the finals it 
   expect(shown.texts).toEqual(['text 0', 'text 1']);
   again.ack(110_000);
   expect(live.snapshot).toMatchObject({ link: 'connected', unsavedMs: 0 });
+});
+
+test('a socket that is closing is given nothing more: the next one gets it', async () => {
+  const live = open();
+  at(0).greet(0);
+  at(0).readyState = 2;
+  live.send(speech(0, 10));
+  expect(at(0).sent).toEqual([]);
+  at(0).drop(1001);
+  const again = await connection(1);
+  again.greet(0);
+  expect(again.audio.equals(speech(0, 10))).toBe(true);
 });
 
 test('a session that is gone on with begins where the server says', async () => {
