@@ -5,6 +5,8 @@ import { cancelCommand } from './cancel.ts';
 import { configCommand } from './config.ts';
 import { CliError, EXIT } from './failure.ts';
 import { liveCommand } from './live.ts';
+import { recordCommand } from './record.ts';
+import { replayCommand } from './replay.ts';
 import { sessionsCommand } from './sessions.ts';
 import { showCommand } from './show.ts';
 import { transcribeCommand } from './transcribe.ts';
@@ -33,6 +35,8 @@ function buildProgram(): Command {
     showCommand,
     workersCommand,
     cancelCommand,
+    recordCommand,
+    replayCommand,
     configCommand,
   ];
   for (const add of commands) add(program, readConfig);

@@ -1,0 +1,244 @@
+/**
+ * `npm run histories`: makes the recorded histories of test/histories anew, from real installations. Only for a change of
+ * the workflows that no session of before is to survive: otherwise the old histories must replay (workflow.patched).
+ */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fetchRecording } from '../../workers/cli/history/fetch.ts';
+import { recordingText } from '../../workers/cli/history/recording.ts';
+import type { HistoryEvent, Recording } from '../../workers/cli/history/recording.ts';
+import { redacted } from '../../workers/cli/history/redact.ts';
+import { openClient } from '../../infra/temporal.ts';
+import { sessionWorkflowId, workerWorkflowId } from '../../workflows/contract.ts';
+import { Caller, noise } from './caller.ts';
+import { postFile, wav } from './files.ts';
+import { System } from './system.ts';
+
+const folder = join(import.meta.dirname, '../histories');
+/** Few finals: the files stay small. */
+const SEGMENT_MS = 800;
+const PATIENT = { LONGHAND_WORKER_SILENCE_MS: '5000', LONGHAND_SPAN_MS: '1500' };
+
+/** What only says who and when: left out, it makes the files a third smaller and the same on every machine. */
+const UNUSED = new Set([
+  'taskId',
+  'identity',
+  'requestId',
+  'workerVersion',
+  'historySizeBytes',
+  'meteringMetadata',
+  'eventGroupMarkers',
+]);
+
+const slim = (recording: Recording): Recording => ({
+  ...recording,
+  runs: recording.runs.map((run) => ({ ...run, events: run.events.map((event) => without(event) as HistoryEvent) })),
+});
+
+function without(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(without);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => (UNUSED.has(key) ? [] : [[key, without(inner)]])),
+  );
+}
+
+/** Waits until the workflow has ended and writes its history. */
+async function record(system: System, name: string, workflowId: string): Promise<void> {
+  const client = openClient(system.temporal.address, 'default');
+  await client.workflow
+    .getHandle(workflowId)
+    .result()
+    .catch(() => undefined);
+  const recording = slim(redacted(await fetchRecording(client, workflowId)));
+  await client.connection.close();
+  await writeFile(join(folder, `${name}.json`), recordingText(recording));
+  const runs = recording.runs.map((run) => `${run.workflowType} ${run.events.length}`);
+  process.stdout.write(`${name}: ${runs.join(', ')}\n`);
+}
+
+const recordSession = (system: System, id: string): Promise<void> =>
+  record(system, id, sessionWorkflowId({ tenant: 'default', id }));
+
+const send = (system: System, method: string, path: string): Promise<Response> =>
+  fetch(`${system.httpUrl}${path}`, { method });
+
+interface Call {
+  readonly ms?: number;
+  readonly parameters?: Record<string, string>;
+}
+
+const call = (system: System, session: string, { ms = 3200, parameters = {} }: Call = {}): Promise<Caller> =>
+  new Caller(system.url, { session, audio: noise(session, ms), parameters }).call();
+
+async function until(system: System, path: string, test: (answer: Record<string, unknown>) => boolean): Promise<void> {
+  for (;;) {
+    if (test((await system.json(path)) as Record<string, unknown>)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const untilState = (system: System, id: string, state: string): Promise<void> =>
+  until(system, `/v1/sessions/${id}`, (session) => session['state'] === state);
+
+// ---- live sessions
+
+async function undisturbed(system: System): Promise<void> {
+  await (await call(system, 'live-undisturbed')).done();
+  await recordSession(system, 'live-undisturbed');
+}
+
+async function handedOver(system: System): Promise<void> {
+  const caller = await call(system, 'live-handed-over', { ms: 4000 });
+  await caller.midSentenceAfter(1);
+  await send(system, 'POST', '/v1/sessions/live-handed-over/handover');
+  await caller.done();
+  await recordSession(system, 'live-handed-over');
+}
+
+async function workerLost(system: System): Promise<void> {
+  const caller = await call(system, 'live-worker-lost', { ms: 4000 });
+  await caller.midSentenceAfter(1);
+  const worker = await system.workerOf('live-worker-lost');
+  await worker.kill();
+  await caller.done();
+  await recordSession(system, 'live-worker-lost');
+  await record(system, 'worker-lost', workerWorkflowId(String(worker.ready['workerId'])));
+}
+
+async function gatewayKilled(system: System): Promise<void> {
+  const caller = await call(system, 'live-gateway-killed', { ms: 4000 });
+  await caller.midSentenceAfter(1);
+  await system.gateway.kill();
+  await system.restartGateway();
+  await caller.done();
+  await recordSession(system, 'live-gateway-killed');
+}
+
+/** A client away for longer than the grace: the slot is given back, and asked for again when it returns. */
+async function away(system: System): Promise<void> {
+  const caller = await call(system, 'live-away');
+  await caller.midSentenceAfter(1);
+  caller.client.close();
+  await untilState(system, 'live-away', 'idle');
+  await (await call(system, 'live-away')).done();
+  await recordSession(system, 'live-away');
+}
+
+async function expired(system: System): Promise<void> {
+  const caller = await call(system, 'live-expired');
+  await caller.midSentenceAfter(1);
+  caller.client.close();
+  await recordSession(system, 'live-expired');
+}
+
+async function cancelled(system: System): Promise<void> {
+  const caller = await call(system, 'live-cancelled');
+  await caller.midSentenceAfter(0);
+  await send(system, 'DELETE', '/v1/sessions/live-cancelled');
+  await caller.done();
+  await recordSession(system, 'live-cancelled');
+}
+
+async function engineFailed(system: System, failFile: string): Promise<void> {
+  const caller = await call(system, 'live-engine-failed', { parameters: { model: 'failing' } });
+  await caller.midSentenceAfter(0);
+  await writeFile(failFile, '');
+  await caller.done().catch(() => undefined);
+  await recordSession(system, 'live-engine-failed');
+  await rm(failFile);
+}
+
+async function queued(system: System): Promise<void> {
+  const first = await call(system, 'first', { ms: 1600 });
+  await first.midSentenceAfter(0);
+  const second = await call(system, 'live-queued', { ms: 1600 });
+  await Promise.all([first.done(), second.done()]);
+  await recordSession(system, 'live-queued');
+}
+
+async function rotated(system: System): Promise<void> {
+  await (await call(system, 'live-rotated', { ms: 6400 })).done();
+  await recordSession(system, 'live-rotated');
+}
+
+// ---- files
+
+async function fileCompleted(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-completed', 3000)), '?session=file-completed&filename=talk.wav');
+  await recordSession(system, 'file-completed');
+}
+
+async function fileRefused(system: System): Promise<void> {
+  await postFile(system, Uint8Array.from(noise('file-refused', 10)), '?session=file-refused&filename=talk.wav');
+  await recordSession(system, 'file-refused');
+}
+
+async function fileCancelled(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-cancelled', 4500)), '?session=file-cancelled&model=slow');
+  await until(system, '/v1/sessions/file-cancelled', ({ spans }) => (spans as { done: number } | null)?.done === 1);
+  await send(system, 'DELETE', '/v1/sessions/file-cancelled');
+  await recordSession(system, 'file-cancelled');
+}
+
+// ---- workers
+
+async function workerDrained(system: System): Promise<void> {
+  const id = String((await system.addWorker()).ready['workerId']);
+  await until(system, '/v1/workers', ({ workers }) => (workers as { id: string }[]).some((worker) => worker.id === id));
+  await send(system, 'POST', `/v1/workers/${id}/drain`);
+  await until(
+    system,
+    '/v1/workers',
+    ({ workers }) =>
+      (workers as { id: string; draining: boolean }[]).find((worker) => worker.id === id)?.draining !== false,
+  );
+  await system.workers.find(({ ready }) => ready['workerId'] === id)?.kill('SIGTERM');
+  await record(system, 'worker-stopped', workerWorkflowId(id));
+}
+
+async function recordAll(): Promise<void> {
+  const scripted = { engine: 'scripted', segmentMs: SEGMENT_MS };
+  const failFile = join(folder, '.fail');
+  const system = await System.start({
+    models: { en: scripted, failing: { ...scripted, failFile }, slow: { ...scripted, realTimeFactor: 0.3 } },
+    workers: 2,
+    settings: { ...PATIENT, LONGHAND_CLIENT_GRACE_MS: '300', LONGHAND_RESUME_WINDOW_MS: '2500' },
+  });
+  try {
+    await Promise.all(['failing', 'slow'].map((model) => system.addWorker({ LONGHAND_MODEL: model })));
+    await undisturbed(system);
+    await handedOver(system);
+    await gatewayKilled(system);
+    await away(system);
+    await expired(system);
+    await cancelled(system);
+    await engineFailed(system, failFile);
+    await fileCompleted(system);
+    await fileRefused(system);
+    await fileCancelled(system);
+    await workerDrained(system);
+    await workerLost(system);
+  } finally {
+    await system.stop();
+  }
+}
+
+/** One slot, short histories, frequent checkpoints. */
+async function recordNarrow(): Promise<void> {
+  const system = await System.start({
+    models: { en: { engine: 'scripted', segmentMs: SEGMENT_MS } },
+    settings: { ...PATIENT, LONGHAND_SLOTS: '1', LONGHAND_ROTATE_EVENTS: '30', LONGHAND_CHECKPOINT_SEGMENTS: '3' },
+  });
+  try {
+    await rotated(system);
+    await queued(system);
+  } finally {
+    await system.stop();
+  }
+}
+
+await rm(folder, { recursive: true, force: true });
+await mkdir(folder, { recursive: true });
+await recordAll();
+await recordNarrow();
