@@ -4,18 +4,13 @@ import type { Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { LOG_BYTES_PER_MS, NAME_PATTERN } from '../../workflows/contract.ts';
-import type {
-  FileInput,
-  SessionRef,
-  SessionView,
-  TranscriptDocument,
-  TranscriptFormat,
-} from '../../workflows/contract.ts';
+import type { FileInput, SessionRef, SessionView, TranscriptFormat } from '../../workflows/contract.ts';
 import { render } from '../../workflows/render.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { chooseModel, parseParameters, queryObject, targetOf } from '../protocol.ts';
 import { readSegments, readTranscript } from '../transcripts.ts';
+import { refuseOtherMethods } from './methods.ts';
 import { listParameters, transcriptParameters } from './schemas.ts';
 import type { sessionSchema } from './schemas.ts';
 import { discardUpload, receiveUpload } from './upload.ts';
@@ -30,7 +25,7 @@ export function sessionRoutes(gateway: Gateway): Router {
   router.delete('/:id', (request, response) => cancelSession(gateway, request, response));
   router.post('/:id/handover', (request, response) => handOverSession(gateway, request, response));
   router.get('/:id/transcript', (request, response) => showTranscript(gateway, request, response));
-  return router;
+  return refuseOtherMethods(router);
 }
 
 const query = (request: Request): Record<string, string> => queryObject(targetOf(request.url).query);

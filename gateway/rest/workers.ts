@@ -3,6 +3,7 @@ import { Router } from 'express';
 import { NAME_PATTERN } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway, WorkerSummary } from '../ports.ts';
+import { refuseOtherMethods } from './methods.ts';
 
 export function workerRoutes(gateway: Gateway): Router {
   const router = Router();
@@ -16,7 +17,7 @@ export function workerRoutes(gateway: Gateway): Router {
     await gateway.sessions.drainWorker(id);
     response.status(202).json({ id, draining: true });
   });
-  return router;
+  return refuseOtherMethods(router);
 }
 
 /** Ids of other tenants' sessions are nobody else's business. */
