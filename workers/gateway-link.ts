@@ -40,9 +40,11 @@ export class GatewayLink {
     });
   }
 
-  /** Says something, if anyone is there to hear it. */
-  send(message: FromWorker): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  /** Says something, if anyone is there to hear it; answers whether. */
+  send(message: FromWorker): boolean {
+    const isOpen = this.#socket.readyState === WebSocket.OPEN;
+    if (isOpen) this.#socket.send(JSON.stringify(message));
+    return isOpen;
   }
 
   /** Closes for good: no event follows. */

@@ -55,8 +55,11 @@ export class StreamLease {
   #dialledUrl: string | null = null;
   #finish: ((outcome: StreamOutcome) => void) | null = null;
   #nextIndex = 0;
+  #committedIndex = 0;
+  /** Committed since the last dial, which said how many there were, and not told yet. */
+  #untold: Segment[] = [];
   #receivedByte = 0;
-  #ending: Ending | null = null;
+  #ending: { readonly why: Ending; readonly generation: number } | null = null;
   #concluded: StreamOutcome | null = null;
   #gatewayLostAtMs: number | null = null;
   #redialMs = FIRST_REDIAL_MS;
@@ -79,8 +82,13 @@ export class StreamLease {
     const before = this.#args;
     this.#args = args;
     const outcome = new Promise<StreamOutcome>((resolve) => (this.#finish = resolve));
-    if (before === null) this.#begin(args);
-    else if (before.gateway?.instance !== args.gateway?.instance || before.drain !== args.drain) this.#dial();
+    try {
+      if (before === null) this.#begin(args);
+      else if (before.gateway?.instance !== args.gateway?.instance || before.drain !== args.drain) this.#dial();
+    } catch (error) {
+      // No recogniser, or an address that is none: the slot must not stay taken.
+      this.release({ why: 'engineFailed', detail: String(error) });
+    }
     this.#committer?.resume();
     if (this.#concluded !== null) this.release(this.#concluded);
     return outcome;
@@ -138,6 +146,7 @@ export class StreamLease {
   #begin(args: StreamArgs): void {
     const { engine, commits } = this.#services;
     this.#nextIndex = args.nextIndex;
+    this.#committedIndex = args.nextIndex;
     this.#receivedByte = args.fromByte;
     this.#committer = new Committer(commits, args.workflowId, this.lease.epoch, args.fromByte, {
       committed: (segments) => this.#committed(segments),
@@ -163,6 +172,7 @@ export class StreamLease {
     if (url === this.#dialledUrl) this.#link?.close(PLANE_CLOSE.redial, 'dialling again');
     else this.#link?.close(PLANE_CLOSE.moved, 'served by another gateway');
     this.#dialledUrl = url;
+    this.#untold = [];
     this.#link = new GatewayLink(url, this.#dialOf(args), internalKey, {
       open: () => this.#reached(),
       audio: (bytes) => this.#heard(bytes),
@@ -180,7 +190,7 @@ export class StreamLease {
       epoch: this.lease.epoch,
       fromByte: this.#receivedByte,
       toByte,
-      nextIndex: this.#nextIndex,
+      nextIndex: this.#committedIndex,
       drain,
     };
   }
@@ -188,6 +198,7 @@ export class StreamLease {
   #reached(): void {
     this.#gatewayLostAtMs = null;
     this.#redialMs = FIRST_REDIAL_MS;
+    this.#tellCommitted();
   }
 
   #heard(bytes: Buffer): void {
@@ -232,9 +243,9 @@ export class StreamLease {
 
   // ---- the recogniser
 
-  #finishAs(ending: Ending): void {
+  #finishAs(why: Ending): void {
     if (this.#ending !== null) return;
-    this.#ending = ending;
+    this.#ending = { why, generation: this.#args?.generation ?? 0 };
     this.#recogniser?.finish();
   }
 
@@ -268,8 +279,16 @@ export class StreamLease {
   }
 
   #committed(segments: readonly Segment[]): void {
-    this.#link?.send({ type: 'final', segments });
+    this.#committedIndex += segments.length;
+    this.#untold.push(...segments);
+    this.#tellCommitted();
     if (this.#handingOver !== null && this.#ending === null) this.#handOverNow();
+  }
+
+  #tellCommitted(): void {
+    if (this.#untold.length > 0 && this.#link?.send({ type: 'final', segments: this.#untold }) === true) {
+      this.#untold = [];
+    }
   }
 
   #progressed(consumedByte: number, settledByte: number): void {
@@ -284,10 +303,10 @@ export class StreamLease {
 
   /** All audio is recognised: what it gave is committed, then the lease ends. */
   async #conclude(): Promise<void> {
-    const why = this.#ending ?? 'end';
+    const { why, generation } = this.#ending ?? { why: 'end', generation: 0 };
     if (why !== 'end') this.#committer?.advance(this.#receivedByte);
     await this.#committer?.drained();
-    this.#concluded = { why, detail: null };
+    this.#concluded = why === 'end' ? { why, detail: null } : { why, detail: null, generation };
     // Between two runs there is no activity to tell it to: the next one is told at once.
     if (this.#finish !== null) this.release(this.#concluded);
   }

@@ -313,6 +313,8 @@ export interface StreamArgs {
   /** End of a span, exclusive; null for live audio. */
   readonly toByte: number | null;
   readonly nextIndex: number;
+  /** The newest attach when this stream was asked for. */
+  readonly generation: number;
   /** No more audio is taken: the gateway seals the log where it ends. */
   readonly drain: boolean;
 }
@@ -341,6 +343,8 @@ export interface StreamOutcome {
     | 'fenced'
     | 'engineFailed';
   readonly detail: string | null;
+  /** With `paused` and `gatewayLost`: the newest attach of which the lease knew when it began to end. A newer one wants a slot. */
+  readonly generation?: number;
 }
 
 /** Activity `handOverLease`: the stream of this lease ends at the next segment boundary, for another worker to go on. */

@@ -55,6 +55,7 @@ export function streamArgsOf(state: StreamState, input: StreamInput, workflowId:
     fromByte: state.throughByte,
     toByte: input.kind === 'span' ? input.toByte : null,
     nextIndex: state.nextIndex,
+    generation: state.generation,
     drain: state.endForced,
   };
 }

@@ -279,8 +279,9 @@ async function handOverWhenWanted(run: StreamRun, phase: Extract<Phase, { name: 
   await activities.handOverLease({ leaseId }).catch(() => run.handle({ type: 'LoseWorker', epoch }));
 }
 
-function endStream(run: StreamRun, epoch: number, generation: number, outcome: StreamOutcome): boolean {
-  run.handle({ type: 'EndStream', epoch, generation, outcome });
+/** @param asked the newest attach when the stream was asked for; the lease may have begun to end before that. */
+function endStream(run: StreamRun, epoch: number, asked: number, outcome: StreamOutcome): boolean {
+  run.handle({ type: 'EndStream', epoch, generation: outcome.generation ?? asked, outcome });
   return outcome.why === 'rotate';
 }
 
@@ -318,6 +319,8 @@ async function runPhases(run: StreamRun): Promise<'ended' | 'rotate'> {
 
 async function runStream(input: StreamInput, run: StreamRun): Promise<SessionResult> {
   serve(run);
+  // The run before may have left one unfinished; while too much waits for it no commit comes that would begin another.
+  run.checkpointWhenDue();
   const how = await runPhases(run);
   await condition(allHandlersFinished);
   if (how === 'rotate') {
