@@ -159,6 +159,10 @@ const settings = {
     integer(1, Number.MAX_SAFE_INTEGER).default(2 * 1024 ** 3),
     'largest uploaded file',
   ),
+  LONGHAND_UPLOAD_STALL_MS: setting(
+    integer(1000, hourMs).default(60_000),
+    'an upload, or another request, that stands still for so long is cut off',
+  ),
   LONGHAND_MAX_FILE_MS: setting(integer(1000, 1000 * hourMs).default(12 * hourMs), 'longest audio of a file'),
   LONGHAND_FFMPEG: setting(
     text().default('auto'),
@@ -207,7 +211,7 @@ const settings = {
     integer(30, 40_000).default(1000),
     'history events after which a workflow continues as new',
   ),
-  LONGHAND_CHECKPOINT_SEGMENTS: setting(integer(1, 1000).default(50), 'segments after which a checkpoint is written'),
+  LONGHAND_CHECKPOINT_SEGMENTS: setting(integer(1, 200).default(50), 'segments after which a checkpoint is written'),
   LONGHAND_SPAN_MS: setting(integer(1000, hourMs).default(60_000), 'length of the spans a file is cut into'),
   LONGHAND_MAX_PARALLEL_SPANS: setting(integer(1, 1000).default(8), 'spans of one file transcribed side by side'),
   LONGHAND_TENANT_WEIGHT: setting(z.coerce.number().min(0.001).max(1000).default(1), 'fairness weight of a tenant'),

@@ -1,7 +1,14 @@
 import { REFUSAL } from '../../../workflows/contract.ts';
-import { decide, MAX_ENGINE_FAILURES, refuseAttach, refuseCommit } from '../../../workflows/session/decide.ts';
+import {
+  decide,
+  MAX_ENGINE_FAILURES,
+  MAX_TAIL_SEGMENTS,
+  refuseAttach,
+  refuseCommit,
+} from '../../../workflows/session/decide.ts';
 import type { Command } from '../../../workflows/session/decide.ts';
 import { evolve, initialState } from '../../../workflows/session/state.ts';
+import type { StreamState } from '../../../workflows/session/state.ts';
 import {
   after,
   apply,
@@ -187,6 +194,15 @@ describe('a commit', () => {
     expect(eventsOf(two, silence(10))).toEqual([]);
   });
 
+  test('is held back while too many segments wait for storage; silence is not', () => {
+    const full = given(live, attached(), granted(1), committed(1, 0, MAX_TAIL_SEGMENTS));
+    const next = MAX_TAIL_SEGMENTS;
+    expect(refuseCommit(full, commitOf(committed(1, next, next + 1)))?.type).toBe(REFUSAL.tailFull);
+    expect(refuseCommit(full, { epoch: 1, segments: [], throughByte: next * 32_000 + 10 })).toBeNull();
+    const freed = evolve(full, { type: 'SegmentsCheckpointed', end: 10 });
+    expect(refuseCommit(freed, commitOf(committed(1, next, next + 1)))).toBeNull();
+  });
+
   test('of a session that is over is refused', () => {
     for (const state of [closing, ended]) {
       expect(refuseCommit(state, commitOf(committed(1, 0, 1)))?.type).toBe(REFUSAL.sessionEnded);
@@ -218,7 +234,17 @@ describe('a stream that ends', () => {
   });
 
   test.each(['paused', 'gatewayLost'] as const)('%s without its client gives the slot back', (why) => {
-    expect(eventsOf(after(streaming, detached()), streamEnded(1, why))).toEqual(['SlotReleased']);
+    const state = after(streaming, detached());
+    expect(after(state, streamEnded(1, why)).phase).toEqual({ name: 'idle' });
+    // The window counts from when the client left, not from when its slot was given back.
+    expect(after(state, streamEnded(1, why)).detachedAtMs).toBe(state.detachedAtMs);
+  });
+
+  test('gatewayLost forgets the gateway, so that the audio is had from any other, unless a newer one is known', () => {
+    expect(after(streaming, streamEnded(1, 'gatewayLost')).gateway).toBeNull();
+    expect(after(streaming, streamEnded(1, 'paused')).gateway).toMatchObject({ instance: 'g1' });
+    const moved = after(streaming, attached('c2', 'g2'));
+    expect(after(moved, streamEnded(1, 'gatewayLost', 1)).gateway).toMatchObject({ instance: 'g2' });
   });
 
   test.each(['paused', 'gatewayLost'] as const)(
@@ -236,9 +262,10 @@ describe('a stream that ends', () => {
   });
 
   test.each(['paused', 'gatewayLost'] as const)('%s after the audio has an end wants a slot for the rest', (why) => {
-    expect(eventsOf(after(streaming, finished(64_000)), streamEnded(1, why))).toEqual(['SlotWanted']);
-    expect(eventsOf(after(streaming, EXPIRED), streamEnded(1, why))).toEqual(['SlotWanted']);
-    expect(eventsOf(given(span, granted(1)), streamEnded(1, why, 0))).toEqual(['SlotWanted']);
+    const end = (state: StreamState, generation?: number) => after(state, streamEnded(1, why, generation)).phase.name;
+    expect(end(after(streaming, finished(64_000)))).toBe('queued');
+    expect(end(after(streaming, EXPIRED))).toBe('queued');
+    expect(end(given(span, granted(1)), 0)).toBe('queued');
   });
 
   test('because the recogniser failed is tried again, and given up after the last time without a commit', () => {
@@ -258,6 +285,25 @@ describe('a stream that ends', () => {
     expect(failed.engineFailures).toBe(1);
     expect(apply(failed, []).engineFailures).toBe(1);
     expect(after(after(failed, granted(2)), committed(2, 0, 1)).engineFailures).toBe(0);
+  });
+});
+
+describe('a handover', () => {
+  const HAND_OVER: Command = { type: 'HandOver' };
+
+  test('is wanted once for each lease, and only where there is one', () => {
+    expect(eventsOf(streaming, HAND_OVER)).toEqual(['HandoverWanted']);
+    const wanted = after(streaming, HAND_OVER);
+    expect(eventsOf(wanted, HAND_OVER)).toEqual([]);
+    const moved = after(after(wanted, streamEnded(1, 'handedOver')), granted(2));
+    expect(eventsOf(moved, HAND_OVER)).toEqual(['HandoverWanted']);
+    for (const state of [given(live), given(live, attached()), away, closing, ended]) {
+      expect(eventsOf(state, HAND_OVER)).toEqual([]);
+    }
+  });
+
+  test('that is done asks for another worker, also where the client is away', () => {
+    expect(eventsOf(after(streaming, HAND_OVER), streamEnded(1, 'handedOver'))).toEqual(['SlotWanted']);
   });
 });
 

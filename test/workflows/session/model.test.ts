@@ -17,6 +17,7 @@ const WHY: StreamOutcome['why'][] = [
   'paused',
   'gatewayLost',
   'superseded',
+  'handedOver',
   'leaseExpired',
   'fenced',
   'engineFailed',
@@ -39,7 +40,7 @@ type Step =
     }
   | { readonly kind: 'checkpoint'; readonly keep: number }
   | { readonly kind: 'finish'; readonly bytes: number }
-  | { readonly kind: 'expire' | 'cancel' | 'close' | 'crash' }
+  | { readonly kind: 'expire' | 'cancel' | 'close' | 'crash' | 'handOver' }
   | { readonly kind: 'again'; readonly which: number };
 
 const small = (max: number) => fc.nat({ max });
@@ -79,7 +80,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('finish' as const), bytes: small(500_000) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('expire' as const, 'crash' as const, 'close' as const) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('again' as const), which: small(200) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('crash' as const, 'crash' as const, 'cancel' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom('crash' as const, 'handOver' as const, 'cancel' as const) }),
+  },
 );
 
 const attachOf = (connection: number, gateway: number): Attach => ({
@@ -126,6 +130,8 @@ function commandOf(state: StreamState, next: Step): Command | null {
       return { type: 'CommitSegments', commit: commitOf(state, next) };
     case 'finish':
       return { type: 'FinishAudio', endByte: next.bytes };
+    case 'handOver':
+      return { type: 'HandOver' };
     case 'expire':
       return { type: 'ExpireWindow' };
     case 'cancel':
@@ -202,6 +208,7 @@ class Model {
     ok(state.throughByte >= before.throughByte, 'audio that was accounted for stays so');
     ok(state.epoch >= before.epoch && state.generation >= before.generation, 'epochs and generations rise');
     ok(before.audioEndByte === null || state.audioEndByte === before.audioEndByte, 'the audio ends once');
+    ok(state.handoverEpoch <= state.epoch, 'only a lease that is there is handed over');
     ok(!before.endForced || state.endForced, 'a forced end stays');
     ok(state.client === null || state.detachedAtMs === null, 'a client that is here is not away');
     this.#checkLease(before);
