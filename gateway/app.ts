@@ -27,6 +27,9 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   let draining = false;
   const live = new LiveServer(gateway);
   const http = createServer(buildApp(gateway, () => draining));
+  // An upload may take as long as it likes, as long as it moves.
+  http.requestTimeout = 0;
+  http.timeout = gateway.settings.uploadStallMs;
   http.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     if (!live.upgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');

@@ -113,6 +113,7 @@ export interface GatewaySettings {
   readonly sendAheadMs: number;
   readonly maxQueue: number;
   readonly maxUploadBytes: number;
+  readonly uploadStallMs: number;
   readonly prepareWaitMs: number;
   readonly keepaliveMs: number;
   readonly clientGraceMs: number;

@@ -60,6 +60,7 @@ const seconds = (begunMs: number): string => `${Math.round((performance.now() - 
 await mkdir(scratch, { recursive: true });
 const counts = [
   await check('types', 'tsc', ['--noEmit']),
+  await check('types of the page', 'tsc', ['-p', 'gateway/page', '--noEmit']),
   await check('lint', 'eslint', ['.']),
   await check('format', 'prettier', ['--check', '--log-level', 'warn', '.']),
   await test('unit', []),

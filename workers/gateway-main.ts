@@ -38,6 +38,7 @@ function settingsOf(config: Config): GatewaySettings {
     sendAheadMs: config.LONGHAND_SEND_AHEAD_MS,
     maxQueue: config.LONGHAND_MAX_QUEUE,
     maxUploadBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
+    uploadStallMs: config.LONGHAND_UPLOAD_STALL_MS,
     prepareWaitMs: config.LONGHAND_PREPARE_WAIT_MS,
     keepaliveMs: config.LONGHAND_KEEPALIVE_MS,
     clientGraceMs: config.LONGHAND_CLIENT_GRACE_MS,
