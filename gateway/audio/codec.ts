@@ -102,6 +102,15 @@ function mix(samples: Int16Array, channels: number): Float32Array {
   return frames;
 }
 
+/**
+ * The most audio, in the client's bytes, that a log sealed at `logByte` can come of: an incomplete last sample included,
+ * which is acknowledged and dropped. A client that comes back must not be told less than it was acknowledged.
+ */
+export function endClientByte({ encoding, sampleRate, channels }: AudioFormat, logByte: number): number {
+  const frameBytes = BYTES_PER_SAMPLE[encoding] * channels;
+  return Math.floor(((logByte / 2) * sampleRate) / LOG_SAMPLE_RATE) * frameBytes + frameBytes - 1;
+}
+
 class ConvertingCodec implements AudioCodec {
   readonly startClientByte: number;
   readonly #format: AudioFormat;

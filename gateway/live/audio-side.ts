@@ -2,7 +2,8 @@
 import { objectKeys } from '../../workflows/contract.ts';
 import type { AttachAnswer, AudioFormat, SessionRef } from '../../workflows/contract.ts';
 import type { AudioDial } from '../../workflows/audio-plane.ts';
-import { openCodec } from '../audio/codec.ts';
+import { endClientByte, openCodec } from '../audio/codec.ts';
+import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import type { FeedSource } from './feed.ts';
 import { Intake } from './intake.ts';
@@ -13,6 +14,7 @@ export class AudioSide implements FeedSource {
   readonly #ref: SessionRef;
   readonly #events: IntakeEvents;
   #intake: Intake | null = null;
+  #opened = 0;
   /** Where the stored audio ends, once nothing can follow it. */
   #storedEnd: number | null = null;
 
@@ -49,14 +51,18 @@ export class AudioSide implements FeedSource {
 
   /** How much audio storage holds, in bytes of the client's encoding. */
   async storedBytes(format: AudioFormat): Promise<number> {
-    const { durableBytes } = await this.#gateway.audioLog.extent(this.#prefix);
-    return openCodec(format, durableBytes).startClientByte;
+    const { durableBytes, sealed } = await this.#gateway.audioLog.extent(this.#prefix);
+    return sealed ? endClientByte(format, durableBytes) : openCodec(format, durableBytes).startClientByte;
   }
 
   /** A client takes the audio up where it stands; answers from which byte of its own encoding it is to send. */
   async open(answer: AttachAnswer): Promise<number> {
+    this.#opened += 1;
+    const turn = this.#opened;
     await this.#intake?.flush();
     const stored = await this.#gateway.audioLog.extent(this.#prefix);
+    // Storage took its time: the client this was for was sent away, and the intake is another's by now.
+    if (turn !== this.#opened) throw new Failure('superseded', 'a newer connection has taken this session over');
     if (stored.sealed) this.#storedEnd = stored.durableBytes;
     // Another gateway may have taken audio in since.
     if (!this.#intake?.standsAt(stored.durableBytes)) {

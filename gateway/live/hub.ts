@@ -252,7 +252,7 @@ export class Hub {
   #workerGone(how: 'ended' | 'moved' | 'lost', { epoch, workerId }: AudioDial, why: string): void {
     const { log, sessions } = this.#gateway;
     if (how === 'moved') {
-      this.#superseded();
+      void this.#workerMoved();
       return;
     }
     if (how === 'lost') {
@@ -261,6 +261,23 @@ export class Hub {
     }
     this.#followQueue();
     this.#disposeIfUnused();
+  }
+
+  /** The client is elsewhere, unless it went there and has come back already. */
+  async #workerMoved(): Promise<void> {
+    const present = this.#client;
+    const { log } = this.#gateway;
+    const isCurrent =
+      present !== null &&
+      (await untilDone(
+        'asking whose session it is',
+        () => this.#isCurrent(),
+        () => false,
+        log,
+      ));
+    if (this.#client !== present) return;
+    if (isCurrent) this.#followQueue();
+    else this.#superseded();
   }
 
   // ---- the session's end

@@ -5,7 +5,7 @@
 import { objectKeys } from '../../workflows/contract.ts';
 import type { AudioFormat, SessionRef } from '../../workflows/contract.ts';
 import { AudioBuffer } from '../audio/buffer.ts';
-import { openCodec } from '../audio/codec.ts';
+import { endClientByte, openCodec } from '../audio/codec.ts';
 import type { AudioCodec } from '../audio/codec.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
@@ -38,7 +38,7 @@ export class Intake {
   readonly #buffer: AudioBuffer;
   readonly #writer: LogWriter;
   #codec: AudioCodec;
-  #clientBytes = 0;
+  #clientBytes: number;
   #endByte: number | null;
   #finishing: Promise<number> | null;
 
@@ -51,6 +51,7 @@ export class Intake {
     this.#buffer = new AudioBuffer(durableBytes);
     this.#writer = this.#openWriter();
     this.#codec = openCodec(format, durableBytes);
+    this.#clientBytes = sealed ? endClientByte(format, durableBytes) : this.#codec.startClientByte;
     this.#endByte = sealed ? durableBytes : null;
     this.#finishing = sealed ? Promise.resolve(durableBytes) : null;
   }
@@ -71,6 +72,8 @@ export class Intake {
 
   /** A new connection takes over: answers from which byte of its own encoding the client is to send. */
   resume(): number {
+    // Nothing more is wanted.
+    if (this.#finishing !== null) return this.#clientBytes;
     this.#codec = openCodec(this.#format, this.#buffer.end);
     this.#clientBytes = this.#codec.startClientByte;
     return this.#clientBytes;
