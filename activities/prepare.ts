@@ -6,7 +6,10 @@ import { cutSpans, LoudnessMeter } from './spans.ts';
 
 /** What preparing a file needs. */
 export interface PreparePorts {
-  readonly uploads: { getStream(key: string): Promise<AsyncIterable<Uint8Array> | null> };
+  readonly uploads: {
+    getStream(key: string): Promise<AsyncIterable<Uint8Array> | null>;
+    deleteAll(prefix: string): Promise<void>;
+  };
   readonly scratch: { hold(content: AsyncIterable<Uint8Array>): Promise<HeldFile> };
   readonly decoder: Decoder;
   readonly audioLog: AudioLogPort;
@@ -35,7 +38,9 @@ interface AudioLogPort {
 /** One object of the audio log of a file: 33 s. */
 const STRETCH_BYTES = 1 << 20;
 
-export function createPrepare(ports: PreparePorts): Pick<ControlActivities, 'probeAudio' | 'decodeAudio'> {
+export function createPrepare(
+  ports: PreparePorts,
+): Pick<ControlActivities, 'probeAudio' | 'decodeAudio' | 'discardUpload'> {
   return {
     probeAudio: ({ ref, uploadId }) =>
       withUpload(ports, objectKeys.upload(ref.tenant, uploadId), (path) =>
@@ -52,6 +57,7 @@ export function createPrepare(ports: PreparePorts): Pick<ControlActivities, 'pro
       }
       return answer(log, ports.spanMs);
     },
+    discardUpload: ({ ref, uploadId }) => ports.uploads.deleteAll(objectKeys.uploads(ref.tenant, uploadId)),
   };
 }
 

@@ -7,6 +7,7 @@ import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { Failure } from './failures.ts';
 import { LiveServer } from './live/server.ts';
+import { refuseForeign } from './origin.ts';
 import type { Gateway } from './ports.ts';
 import { healthRoutes } from './rest/health.ts';
 import { openApiDocument } from './rest/openapi.ts';
@@ -54,6 +55,11 @@ function buildApp(gateway: Gateway, isDraining: () => boolean): Express {
       },
     }),
   );
+  app.use((request, _response, next) => {
+    const refusal = refuseForeign(request.headers, gateway.settings.origins);
+    if (refusal !== null) throw refusal;
+    next();
+  });
   app.use(healthRoutes(gateway, isDraining));
   app.use('/v1', (_request, _response, next) => {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');

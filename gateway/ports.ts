@@ -13,6 +13,7 @@ import type {
   SessionView,
   WorkerFacts,
 } from '../workflows/contract.ts';
+import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
 
 /** The audio log (infra/audio-log.ts). Offsets are bytes in the log. */
@@ -105,6 +106,7 @@ export interface GatewaySettings {
   readonly catalogue: Catalogue;
   readonly bounds: SessionBounds;
   readonly internalKey: string | null;
+  readonly origins: OriginSettings;
   readonly ackIntervalMs: number;
   readonly maxFrameBytes: number;
   readonly sessionBufferBytes: number;

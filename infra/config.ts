@@ -10,6 +10,16 @@ const integer = (from: number, to: number) => z.coerce.number().int().min(from).
 const port = () => integer(0, 65_535);
 const text = () => z.string().trim().min(1);
 const optional = () => text().nullable().default(null);
+const list = () =>
+  z
+    .string()
+    .default('')
+    .transform((names) =>
+      names
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    );
 const hourMs = 3_600_000;
 
 const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
@@ -130,6 +140,14 @@ const settings = {
   ),
   LONGHAND_INTERNAL_KEY: setting(optional(), 'key that a worker shows a gateway; `npm start` makes one'),
 
+  LONGHAND_ALLOWED_HOSTS: setting(
+    list(),
+    'names other than loopback by which the gateway may be addressed, with commas',
+  ),
+  LONGHAND_ALLOWED_ORIGINS: setting(
+    list(),
+    'other sites whose pages may use the gateway, e.g. https://desk.example, with commas',
+  ),
   LONGHAND_ACK_INTERVAL_MS: setting(
     integer(10, 10_000).default(500),
     'audio is stored, and then acknowledged, this often',

@@ -30,6 +30,7 @@ function settingsOf(config: Config): GatewaySettings {
       maxParallelSpans: config.LONGHAND_MAX_PARALLEL_SPANS,
     },
     internalKey: config.LONGHAND_INTERNAL_KEY,
+    origins: { allowedHosts: config.LONGHAND_ALLOWED_HOSTS, allowedOrigins: config.LONGHAND_ALLOWED_ORIGINS },
     ackIntervalMs: config.LONGHAND_ACK_INTERVAL_MS,
     maxFrameBytes: config.LONGHAND_MAX_FRAME_BYTES,
     sessionBufferBytes: config.LONGHAND_SESSION_BUFFER_BYTES,

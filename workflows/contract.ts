@@ -200,6 +200,8 @@ export interface AttachAnswer {
   readonly throughByte: number;
   /** The audio format the session was started with; another one is refused. */
   readonly audio: AudioFormat;
+  readonly model: string;
+  readonly language: string;
   /** Set once the client has said `end`: no more audio is taken. */
   readonly audioEndByte: number | null;
 }
@@ -248,6 +250,8 @@ export const REFUSAL = {
   formatChanged: 'FormatChanged',
   /** The session is over. */
   sessionEnded: 'SessionEnded',
+  /** The session is a file: no client speaks to it. */
+  notLive: 'NotLive',
 } as const;
 
 /** Query `segments`: the tail from `from` on; what lies before `tailFrom` is in checkpoints. */
@@ -435,6 +439,8 @@ export interface ControlActivities {
   writeTranscript(args: WriteTranscriptArgs): Promise<void>;
   probeAudio(args: ProbeArgs): Promise<ProbeAnswer>;
   decodeAudio(args: DecodeArgs): Promise<DecodeAnswer>;
+  /** The upload is in the audio log, or of no use: it is deleted. */
+  discardUpload(args: ProbeArgs): Promise<void>;
   /** Joins the spans' transcripts in order; answers the number of segments. */
   mergeSpans(args: MergeArgs): Promise<number>;
 }

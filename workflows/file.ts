@@ -4,7 +4,9 @@
  */
 import {
   ActivityFailure,
+  ApplicationFailure,
   CancellationScope,
+  ChildWorkflowFailure,
   ParentClosePolicy,
   allHandlersFinished,
   condition,
@@ -18,8 +20,10 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import { fileAttributes, specAttributes } from './attributes.ts';
-import { LOG_BYTES_PER_MS, QUERY, SIGNAL, UPDATE, spanWorkflowId } from './contract.ts';
+import { LOG_BYTES_PER_MS, QUERY, REFUSAL, SIGNAL, UPDATE, spanWorkflowId } from './contract.ts';
 import type {
+  Attach,
+  AttachAnswer,
   ControlActivities,
   FileInput,
   ProbeAnswer,
@@ -33,6 +37,7 @@ import type { Ending } from './session/state.ts';
 import { span as spanWorkflow } from './session/session.ts';
 
 const probedUpdate = defineUpdate<ProbeAnswer>(UPDATE.probed);
+const attachUpdate = defineUpdate<AttachAnswer, [Attach]>(UPDATE.attach);
 const cancelSignal = defineSignal(SIGNAL.cancel);
 const viewQuery = defineQuery<SessionView>(QUERY.view);
 
@@ -49,7 +54,7 @@ const preparation = proxyActivities<Pick<ControlActivities, 'probeAudio' | 'deco
   heartbeatTimeout: '30s',
   retry: { initialInterval: '1s', maximumInterval: '30s' },
 });
-const writing = proxyActivities<Pick<ControlActivities, 'mergeSpans'>>({
+const writing = proxyActivities<Pick<ControlActivities, 'mergeSpans' | 'discardUpload'>>({
   startToCloseTimeout: '10m',
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
@@ -144,7 +149,14 @@ async function process(run: FileRun): Promise<Ending & { totalBytes: number }> {
   return { ...ending, totalBytes };
 }
 
+function refuseAttach(): AttachAnswer {
+  throw ApplicationFailure.nonRetryable('the session is a file: there is no one to speak to', REFUSAL.notLive);
+}
+
 function listen(run: FileRun, scope: CancellationScope): void {
+  setHandler(attachUpdate, (_attach: Attach) => refuseAttach(), {
+    validator: (_attach: Attach) => void refuseAttach(),
+  });
   setHandler(viewQuery, () => run.view());
   setHandler(cancelSignal, () => scope.cancel());
   setHandler(probedUpdate, async (): Promise<ProbeAnswer> => {
@@ -158,7 +170,7 @@ function listen(run: FileRun, scope: CancellationScope): void {
 /** A preparation that cannot succeed ends the session; its cause is in the activity's failure. */
 function endingOf(error: unknown): Ending {
   if (isCancellation(error)) return CANCELLED;
-  if (error instanceof ActivityFailure)
+  if (error instanceof ActivityFailure || error instanceof ChildWorkflowFailure)
     return { state: 'failed', reason: 'internal', detail: 'a step of the work failed' };
   throw error;
 }
@@ -171,6 +183,8 @@ export async function file(input: FileInput): Promise<SessionResult> {
     .run(() => process(run))
     .catch((error: unknown) => ({ ...endingOf(error), totalBytes: 0 }));
   run.enter(ending);
+  const { ref, uploadId } = input;
+  await CancellationScope.nonCancellable(() => writing.discardUpload({ ref, uploadId }));
   await condition(allHandlersFinished);
   return { ...ending, segments: run.progress.nextIndex, audioMs: Math.round(totalBytes / LOG_BYTES_PER_MS) };
 }

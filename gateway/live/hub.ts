@@ -22,6 +22,8 @@ import { WorkerSide } from './worker-side.ts';
 
 /** A session that finds a worker at once is not told that it waits. */
 const QUEUE_NOTICE_AFTER_MS = 200;
+/** A client without a worker asks so often whether its session knows that it is here. */
+const FORGOTTEN_CHECK_MS = 15_000;
 /** Storage that does not answer for so long refuses a client, who comes again. */
 const STORAGE_LIMIT_MS = 5000;
 
@@ -37,7 +39,8 @@ interface Present {
   readonly link: ClientLink;
   readonly finals: Finals;
   readonly model: string;
-  readonly generation: number;
+  readonly input: LiveInput;
+  generation: number;
 }
 
 export class Hub {
@@ -54,6 +57,7 @@ export class Hub {
   #unfollow: (() => void) | null = null;
   #graceTimer: NodeJS.Timeout | null = null;
   #noticeTimer: NodeJS.Timeout | null = null;
+  #forgottenTimer: NodeJS.Timeout | null = null;
 
   constructor(workflowId: string, ref: SessionRef, services: HubServices) {
     this.workflowId = workflowId;
@@ -125,21 +129,23 @@ export class Hub {
     const durableBytes = await withLimit(
       'ended' in answer ? this.#audio.storedBytes(input.audio) : this.#audio.open(answer),
     );
-    const { model, language } = input;
+    const { model, language } = 'ended' in answer ? input : answer;
     link.send({ type: 'session', id: this.#ref.id, durableBytes, nextIndex: committed, model, language });
-    this.#present(link, fromIndex, model, 'ended' in answer ? Infinity : answer.generation).know(committed);
+    this.#present(link, fromIndex, { ...input, model }, 'ended' in answer ? Infinity : answer.generation).know(
+      committed,
+    );
     if ('ended' in answer) await this.#finish(answer.ended);
     else this.#opened(link);
   }
 
-  #present(link: ClientLink, fromIndex: number, model: string, generation: number): Finals {
+  #present(link: ClientLink, fromIndex: number, input: LiveInput, generation: number): Finals {
     const { sessions, objects } = this.#gateway;
     const finals = new Finals(
       fromIndex,
       (from) => readSegments(sessions, objects, this.#ref, from),
       (segment) => link.send(finalMessage(segment)),
     );
-    this.#client = { link, finals, model, generation };
+    this.#client = { link, finals, model: input.model, input, generation };
     this.#stopGrace();
     return finals;
   }
@@ -336,9 +342,30 @@ export class Hub {
         present.link.send({ type: 'queued', ...place, estimated: true }),
       );
     }, QUEUE_NOTICE_AFTER_MS);
+    this.#forgottenTimer = setInterval(() => {
+      this.#remind(present).catch((error: unknown) => {
+        this.#gateway.log.warn({ err: error, workflowId: this.workflowId }, 'asking after a session failed');
+      });
+    }, FORGOTTEN_CHECK_MS).unref();
+  }
+
+  /** A session whose worker could not reach this gateway takes its client for gone: it is told that it is here. */
+  async #remind(present: Present): Promise<void> {
+    const { address, sessions } = this.#gateway;
+    const { state, generation } = await sessions.view(this.#ref);
+    if (this.#client !== present) return;
+    if (generation > present.generation) {
+      this.#superseded();
+      return;
+    }
+    if (state !== 'idle') return;
+    const { link, input } = present;
+    const answer = await sessions.attach(input, { gateway: address, connection: link.id, audio: input.audio });
+    if (!('ended' in answer)) present.generation = answer.generation;
   }
 
   #stopFollowing(): void {
+    if (this.#forgottenTimer !== null) clearInterval(this.#forgottenTimer);
     if (this.#noticeTimer !== null) clearTimeout(this.#noticeTimer);
     this.#unfollow?.();
     this.#unfollow = null;

@@ -11,6 +11,7 @@ import { NAME_PATTERN } from '../../workflows/contract.ts';
 import type { LiveInput, SessionRef } from '../../workflows/contract.ts';
 import { asFailure, Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
+import { refuseForeign } from '../origin.ts';
 import { parseLiveRequest, targetOf } from '../protocol.ts';
 import type { LiveRequest } from '../protocol.ts';
 import { ClientLink } from './client-link.ts';
@@ -65,6 +66,11 @@ export class LiveServer {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const { path, query } = targetOf(request.url);
     if (path === LIVE_PATH) {
+      const refusal = refuseForeign(request.headers, this.#gateway.settings.origins);
+      if (refusal !== null) {
+        refuseUpgrade(socket, refusal);
+        return true;
+      }
       this.#clients.handleUpgrade(request, socket, head, (client) => this.#client(client, query));
       return true;
     }
@@ -159,4 +165,11 @@ export class LiveServer {
     this.#hubs.set(workflowId, hub);
     return hub;
   }
+}
+
+/** Before the upgrade there is no WebSocket to close: the answer is HTTP. */
+function refuseUpgrade(socket: Duplex, { message, type, row }: Failure): void {
+  const body = JSON.stringify({ status: row.httpStatus, code: type, detail: message });
+  const head = [`HTTP/1.1 ${row.httpStatus} Refused`, 'Content-Type: application/problem+json', 'Connection: close'];
+  socket.end([...head, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'));
 }

@@ -25,6 +25,7 @@ export class WorkerSide {
   readonly #source: FeedSource;
   readonly #events: WorkerSideEvents;
   #link: WorkerLink | null = null;
+  #finalizeAt: number | null = null;
   #newestEpoch = 0;
   #fencedEpoch = 0;
 
@@ -60,6 +61,8 @@ export class WorkerSide {
     }
     if (this.#link !== link) return;
     this.#events.opened(dial);
+    if (this.#finalizeAt !== null) link.finalize(this.#finalizeAt);
+    this.#finalizeAt = null;
     link.open();
   }
 
@@ -68,8 +71,10 @@ export class WorkerSide {
     this.#link?.wake();
   }
 
+  /** Asked for while there is no worker, the next one is told. */
   finalize(atByte: number): void {
-    this.#link?.finalize(atByte);
+    if (this.#link === null) this.#finalizeAt = atByte;
+    else this.#link.finalize(atByte);
   }
 
   pause(): void {

@@ -69,7 +69,7 @@ function registerSessions(registry: OpenAPIRegistry): void {
   registry.registerPath({
     method: 'get',
     path: '/v1/sessions',
-    summary: 'Sessions, newest first',
+    summary: 'Sessions: those that run, then those that have ended, newest first',
     request: { query: listParameters },
     responses: { 200: json(sessionListSchema, 'A page of sessions'), ...problems(...BAD_PARAMETERS, ...ALWAYS) },
   });

@@ -14,7 +14,7 @@ export function sendProblem(request: Request, response: Response, failure: Failu
     .type('application/problem+json')
     .send(
       JSON.stringify({
-        type: `https://longhand.dev/problems/${failure.type}`,
+        type: `urn:longhand:problem:${failure.type}`,
         title,
         status: httpStatus,
         detail: failure.message,

@@ -71,7 +71,10 @@ async function showSession(gateway: Gateway, request: Request, response: Respons
 
 async function cancelSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
   const ref = refOf(gateway, request);
-  await gateway.sessions.cancel(ref);
+  await gateway.sessions.cancel(ref).catch(async (error: unknown) => {
+    // A session that has ended cannot be cancelled any more, and is as it was.
+    if (!(error instanceof Failure && error.type === 'not_found' && (await gateway.sessions.exists(ref)))) throw error;
+  });
   response.status(202).json(sessionOf(ref, await gateway.sessions.view(ref)));
 }
 

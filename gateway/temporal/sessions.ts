@@ -83,6 +83,7 @@ export class TemporalSessions implements SessionsPort {
       );
     } catch (error) {
       const refusal = refusalOf(error);
+      if (refusal?.type === REFUSAL.notLive) throw new Failure('session_exists', refusal.message);
       if (refusal?.type === REFUSAL.formatChanged) throw new Failure('format_changed', refusal.message);
       const ended = refusal?.type === REFUSAL.sessionEnded || error instanceof WorkflowExecutionAlreadyStartedError;
       if (!ended) throw asOurs(error);
@@ -153,7 +154,8 @@ export class TemporalSessions implements SessionsPort {
         return await this.#client.withAbortSignal(signal, () => this.#handle(ref).result() as Promise<SessionResult>);
       } catch (error) {
         if (error instanceof WorkflowFailedError) return resultOfFailure(error);
-        if (signal.aborted || !isAway(error)) throw asOurs(error);
+        // Whatever else goes wrong on the way: nobody asks a second time, and without an answer a client waits for ever.
+        if (signal.aborted || isGone(error)) throw asOurs(error);
         await pause(RESULT_RETRY_MS);
       }
     }

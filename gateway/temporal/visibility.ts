@@ -1,9 +1,11 @@
 /** Lists out of Temporal's visibility: sessions, queues, workers. */
+import { createHash } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { Payload } from '@temporalio/common';
 import { WORKFLOW } from '../../workflows/contract.ts';
 import type { WorkerFacts, WorkerReport } from '../../workflows/contract.ts';
+import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionSummary, WorkerSummary } from '../ports.ts';
 
 /** One row of a visibility list: search attributes and memo are decoded. */
@@ -101,7 +103,7 @@ export class Visibility {
 
   async #page(query: string, pageSize: number, cursor: string | null) {
     const { namespace } = this.#client.options;
-    const nextPageToken = cursor === null ? null : Buffer.from(cursor, 'base64url');
+    const nextPageToken = cursor === null ? null : openCursor(cursor);
     const request = { namespace, query, pageSize, nextPageToken };
     const answer = await this.#client.workflowService.listWorkflowExecutions(request);
     const rows = answer.executions.map(({ execution, startTime, closeTime, searchAttributes, memo }): Row => ({
@@ -111,8 +113,7 @@ export class Visibility {
       attributes: decodeAll(searchAttributes?.indexedFields),
       memo: decodeAll(memo?.fields),
     }));
-    const token = Buffer.from(answer.nextPageToken).toString('base64url');
-    return { rows, cursor: token === '' ? null : token };
+    return { rows, cursor: answer.nextPageToken.length === 0 ? null : wrapCursor(answer.nextPageToken) };
   }
 }
 
@@ -126,4 +127,17 @@ function summaryOf({ workflowId, startMs, closeMs, attributes, memo }: Row): Ses
     startedAt: text(memo['startedAt']) ?? new Date(startMs).toISOString(),
     endedAt: isoTime(closeMs),
   };
+}
+
+const CHECK_BYTES = 6;
+const checkOf = (token: Uint8Array): Buffer => createHash('sha256').update(token).digest().subarray(0, CHECK_BYTES);
+
+/** A page token of Temporal's with a check, so that a cursor that is none of ours is refused and not asked about. */
+const wrapCursor = (token: Uint8Array): string => Buffer.concat([checkOf(token), token]).toString('base64url');
+
+function openCursor(cursor: string): Buffer {
+  const bytes = Buffer.from(cursor, 'base64url');
+  const token = bytes.subarray(CHECK_BYTES);
+  if (token.length > 0 && checkOf(token).equals(bytes.subarray(0, CHECK_BYTES))) return token;
+  throw new Failure('invalid_parameter', 'cursor: one that a page of this list gave');
 }

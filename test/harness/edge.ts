@@ -35,6 +35,7 @@ const settings: GatewaySettings = {
   clientBufferBytes: 1 << 20,
   sendAheadMs: 30_000,
   maxQueue: 1000,
+  origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,

@@ -137,7 +137,8 @@ export class FakeSessions implements SessionsPort {
     if (refusal !== null) throw new Failure('format_changed', refusal.message);
     this.command(id, { type: 'Attach', attach });
     const { generation, nextIndex, throughByte, audioEndByte } = session.state;
-    return { generation, nextIndex, throughByte, audioEndByte, audio: session.input.audio };
+    const { audio, model, language } = session.input;
+    return { generation, nextIndex, throughByte, audioEndByte, audio, model, language };
   }
 
   async detach(ref: SessionRef, connection: string): Promise<void> {
@@ -208,6 +209,25 @@ export class FakeSessions implements SessionsPort {
     const session = this.#of(ref);
     this.command(ref.id, { type: 'Cancel' });
     await this.#close(session);
+  }
+
+  queueLength(): Promise<number> {
+    return Promise.resolve(this.waiting.length);
+  }
+
+  exists(ref: SessionRef): Promise<boolean> {
+    return Promise.resolve(this.#running.has(ref.id));
+  }
+
+  async handOver(ref: SessionRef): Promise<void> {
+    await Promise.resolve();
+    this.#note('handOver', { ref });
+    this.command(ref.id, { type: 'HandOver' });
+  }
+
+  async drainWorker(workerId: string): Promise<void> {
+    await Promise.resolve();
+    this.#note('drainWorker', { facts: { workerId } });
   }
 
   async list(tenant: string, limit: number, cursor: string | null) {

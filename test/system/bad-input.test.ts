@@ -183,3 +183,30 @@ async function untilAttached(session: string): Promise<void> {
     await pause(20);
   }
 }
+
+test('a web page of another site and a name made to point here are kept out; other programs and the own page are not', async () => {
+  const socket = new WebSocket(`${system.url}/v1/live`, { origin: 'https://evil.example' });
+  const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
+  expect(answer.statusCode).toBe(403);
+  socket.on('error', nothing);
+  socket.terminate();
+  const foreign = await fetch(`${system.httpUrl}/v1/sessions`, { headers: { origin: 'https://evil.example' } });
+  expect(await foreign.json()).toMatchObject({ status: 403, code: 'foreign_origin' });
+  const own = await fetch(`${system.httpUrl}/v1/sessions`, { headers: { origin: system.httpUrl } });
+  expect(own.status).toBe(200);
+});
+
+test('a cursor that no page gave, and a live client for a file, are told what is wrong at once', async () => {
+  const answer = await fetch(`${system.httpUrl}/v1/sessions?cursor=abc`);
+  expect(await answer.json()).toMatchObject({ status: 400, code: 'invalid_parameter' });
+  await postFile(system, wav(noise('a-file', 500)), '?session=a-file');
+  const { last } = await live('?session=a-file', nothing);
+  expect(last).toMatchObject({ type: 'error', code: 'session_exists', retryable: false });
+});
+
+test('cancelling a session that has ended changes nothing, and is no error', async () => {
+  await finishedFile(system, 'a-file');
+  const answer = await fetch(`${system.httpUrl}/v1/sessions/a-file`, { method: 'DELETE' });
+  expect(answer.status).toBe(202);
+  expect(await answer.json()).toMatchObject({ state: 'completed', attached: false });
+});

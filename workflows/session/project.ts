@@ -35,7 +35,7 @@ export function viewOf(state: StreamState, input: StreamInput): SessionView {
     nextIndex: state.nextIndex,
     throughByte: state.throughByte,
     audioEndByte: state.audioEndByte,
-    attached: state.client !== null,
+    attached: state.client !== null && phase.name !== 'ended',
     generation: state.generation,
     reason: ending?.reason ?? null,
     detail: ending?.detail ?? null,

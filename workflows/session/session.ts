@@ -139,7 +139,8 @@ function listen(run: StreamRun, format: AudioFormat): void {
     (attach) => {
       run.handle({ type: 'Attach', attach });
       const { generation, nextIndex, throughByte, audioEndByte } = run.state;
-      return { generation, nextIndex, throughByte, audioEndByte, audio: format };
+      const { model, language } = run.input;
+      return { generation, nextIndex, throughByte, audioEndByte, audio: format, model, language };
     },
     {
       validator: (attach: Attach) => {

@@ -10,6 +10,8 @@ const answer: AttachAnswer = {
   throughByte: 0,
   audio: { encoding: 's16le', sampleRate: 16_000, channels: 1 },
   audioEndByte: null,
+  model: 'en',
+  language: 'en',
 };
 
 /** Storage answers what it is asked about the log's extent when the test says so. */
