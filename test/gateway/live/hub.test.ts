@@ -169,6 +169,28 @@ describe('two clients of one session', () => {
   });
 });
 
+describe('a session that took its client for gone', () => {
+  const { jest } = import.meta;
+  afterEach(() => void jest.useRealTimers());
+
+  test('because no worker reached this gateway for a while, is told that the client is here', async () => {
+    const rest = ['clearImmediate', 'clearTimeout', 'Date', 'nextTick', 'performance', 'queueMicrotask'] as const;
+    jest.useFakeTimers({ doNotFake: [...rest, 'setImmediate', 'setTimeout'] });
+    const edge = await open();
+    const client = await edge.client();
+    await client.session();
+    edge.sessions.grant('s');
+    const outcome = { why: 'gatewayLost', detail: null } as const;
+    edge.sessions.command('s', { type: 'EndStream', epoch: 1, generation: 1, outcome });
+    expect(edge.sessions.state('s')).toMatchObject({ phase: { name: 'idle' }, client: null });
+    await turns();
+    jest.advanceTimersByTime(15_000);
+    await edge.sessions.until('s', ({ phase, client: present }) => phase.name === 'queued' && present !== null);
+    client.send(audio(100));
+    await client.acked(100);
+  });
+});
+
 describe('a client that goes to another gateway and comes back', () => {
   test('before its worker has followed it there is not closed for having moved', async () => {
     const backstage = new Backstage();
