@@ -10,7 +10,7 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/test/{architecture,workflows,activities,gateway,workers,infra}/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/{architecture,workflows,activities,gateway,workers,infra,simulation}/**/*.test.ts'],
     },
     {
       ...common,
