@@ -8,6 +8,8 @@ import { StreamLease } from './lease.ts';
 import type { LeaseSettings } from './lease.ts';
 
 const REST_MS = 1000;
+/** After its recogniser has failed a worker takes nothing new for so long: it would be free at once, and take the same session. */
+const SICK_MS = 2000;
 
 export class Leases {
   readonly #workerId: string;
@@ -17,6 +19,7 @@ export class Leases {
   readonly #changed: () => void;
   #draining = false;
   #resting = 0;
+  #sick: NodeJS.Timeout | null = null;
   #emptied: (() => void) | null = null;
   readonly #leases = new Map<string, StreamLease>();
 
@@ -33,9 +36,9 @@ export class Leases {
     return this.#draining;
   }
 
-  /** Slots that are taken: by leases, for a moment by those just handed over, and all of them while draining. */
+  /** Slots that are taken: by leases, for a moment by those just handed over; all of them while draining or sick. */
   get taken(): number {
-    return this.#draining ? Infinity : this.#leases.size + this.#resting;
+    return this.#draining || this.#sick !== null ? Infinity : this.#leases.size + this.#resting;
   }
 
   /** Workflow ids of the sessions served. */
@@ -44,7 +47,7 @@ export class Leases {
   }
 
   grant({ workflowId, epoch, leaseTtlMs }: AllocateArgs): Lease {
-    if (this.#draining) throw new Error('this worker takes no new session');
+    if (this.taken === Infinity) throw new Error('this worker takes no new session');
     const leaseId = randomUUID();
     const lease: Lease = { leaseId, epoch, workerId: this.#workerId, taskQueue: workerQueue(this.#workerId) };
     const services = {
@@ -54,6 +57,7 @@ export class Leases {
       ended: ({ why }: StreamOutcome) => {
         this.#leases.delete(leaseId);
         if (why === 'handedOver') this.#rest();
+        if (why === 'engineFailed') this.#recover();
         this.#changed();
         this.#emptied?.();
       },
@@ -84,6 +88,15 @@ export class Leases {
       this.#resting -= 1;
       this.#changed();
     }, REST_MS).unref();
+  }
+
+  /** A worker that is sick must not use up a session's tries while others are well. */
+  #recover(): void {
+    if (this.#sick !== null) clearTimeout(this.#sick);
+    this.#sick = setTimeout(() => {
+      this.#sick = null;
+      this.#changed();
+    }, SICK_MS).unref();
   }
 
   /** Ends one stream at its next segment boundary. */

@@ -93,6 +93,9 @@ test('a recogniser that cannot be opened, and an address that is none, free the 
   });
   expect(await deaf.stream(1, url())).toMatchObject({ why: 'engineFailed' });
   expect(deaf.leases.sessions).toEqual([]);
+  // For a while it takes no other: it would be free at once, and be given the same session again.
+  expect(deaf.leases.taken).toBe(Infinity);
+  expect(() => deaf.leases.grant({ workflowId: WORKFLOW, epoch: 2, model: 'en', leaseTtlMs: 1000 })).toThrow();
   const lost = worker();
   expect(await lost.stream(1, 'gateway:8080')).toMatchObject({ why: 'engineFailed' });
   expect(lost.leases.sessions).toEqual([]);
