@@ -210,7 +210,8 @@ async function startTemporal(folder: string): Promise<TemporalServer> {
     searchAttributes: SEARCH_ATTRIBUTES,
     environment: process.env,
     say: () => undefined,
-    restart: { attempts: 1 },
+    // The server chooses ports of its own besides ours, and ends when another process was quicker.
+    restart: { attempts: 3 },
   });
   await temporal.process.start();
   return temporal;
