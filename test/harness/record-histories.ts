@@ -17,7 +17,7 @@ import { System } from './system.ts';
 const folder = join(import.meta.dirname, '../histories');
 /** Few finals: the files stay small. */
 const SEGMENT_MS = 800;
-const PATIENT = { LONGHAND_WORKER_SILENCE_MS: '5000', LONGHAND_SPAN_MS: '1500' };
+const PATIENT = { LONGHAND_WORKER_SILENCE_MS: '5000', LONGHAND_SPAN_MS: '1500', LONGHAND_MAX_PARALLEL_SPANS: '2' };
 
 /** What only says who and when: left out, it makes the files a third smaller and the same on every machine. */
 const UNUSED = new Set([
@@ -71,9 +71,14 @@ interface Call {
 const call = (system: System, session: string, { ms = 3200, parameters = {} }: Call = {}): Promise<Caller> =>
   new Caller(system.url, { session, audio: noise(session, ms), parameters }).call();
 
+/** How long anything here may take. */
+const LIMIT_MS = 30_000;
+
 async function until(system: System, path: string, test: (answer: Record<string, unknown>) => boolean): Promise<void> {
-  for (;;) {
-    if (test((await system.json(path)) as Record<string, unknown>)) return;
+  for (const begunMs = performance.now(); ;) {
+    const answer = (await system.json(path)) as Record<string, unknown>;
+    if (test(answer)) return;
+    if (performance.now() - begunMs > LIMIT_MS) throw new Error(`${path} stays ${JSON.stringify(answer)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -176,8 +181,13 @@ async function fileRefused(system: System): Promise<void> {
 
 async function fileCancelled(system: System): Promise<void> {
   await postFile(system, wav(noise('file-cancelled', 4500)), '?session=file-cancelled&model=slow');
-  await until(system, '/v1/sessions/file-cancelled', ({ spans }) => (spans as { done: number } | null)?.done === 1);
+  await until(
+    system,
+    '/v1/sessions/file-cancelled',
+    ({ spans }) => ((spans as { done: number } | null)?.done ?? 0) >= 1,
+  );
   await send(system, 'DELETE', '/v1/sessions/file-cancelled');
+  await untilState(system, 'file-cancelled', 'cancelled');
   await recordSession(system, 'file-cancelled');
 }
 

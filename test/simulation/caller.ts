@@ -7,9 +7,8 @@ import type { ClientEnd, Gateway } from './gateway.ts';
 const SPEAK_EVERY_MS = 300;
 const SPOKEN_BYTES = 3;
 /**
- * Longer than an attach can be under way: a client's attaches reach the workflow in its order. Where one that the client gave
- * up overtakes its next one at another gateway, the newer connection is not served before it comes again; seed 966 of the
- * first version found it, and the rules alone cannot tell the two apart.
+ * Longer than an attach can be under way: a client's attaches reach the workflow in its order. Where one that was given up
+ * overtakes the next one at another gateway, the rules cannot tell the two apart: the gateway notices, within 15 s (Hub).
  */
 const ATTACH_LIMIT_MS = 6000;
 

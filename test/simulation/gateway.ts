@@ -58,7 +58,9 @@ export class Gateway {
 
   // ---- clients
 
+  /** While a client is being attached the worker is not told that there is none: the real gateway tells it, and makes it good. */
   attach(client: ClientEnd, audio: Parameters<Host['attach']>[0]['audio']): void {
+    this.#grace += 1;
     const attach = { gateway: this.address, connection: client.id, audio };
     this.#ask(() => {
       const answer = this.#host.attach(attach);
