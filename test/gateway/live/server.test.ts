@@ -31,7 +31,7 @@ async function raw(text: string): Promise<string> {
 }
 
 const upgrade = (target: string, headers = ''): string =>
-  `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+  `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
   `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`;
 
 test.each(['//', '//[', 'http://[', '/nowhere', '/v1/live/', '/v1', '/%zz', '*', '/v1/live%00', '/internal'])(
@@ -43,7 +43,7 @@ test.each(['//', '//[', 'http://[', '/nowhere', '/v1/live/', '/v1', '/%zz', '*',
 );
 
 test('a handshake that is none is a bad request', async () => {
-  expect(await raw('GET /v1/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')).toMatch(
+  expect(await raw('GET /v1/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')).toMatch(
     /^HTTP\/1\.1 400 /,
   );
   expect(await raw(upgrade('/v1/live').replace('websocket', 'h2c'))).toMatch(/^HTTP\/1\.1 400 /);
