@@ -25,7 +25,7 @@ async function problemOf(path: string, init: RequestInit = {}): Promise<{ respon
   const row = FAILURES[problem.code];
   expect(problem).toMatchObject({ status: response.status, title: row.title, retryable: row.retryable });
   expect(response.status).toBe(row.httpStatus);
-  expect(problem.type.endsWith(`/${problem.code}`)).toBe(true);
+  expect(problem.type).toBe(`urn:longhand:problem:${problem.code}`);
   return { response, problem };
 }
 
