@@ -43,9 +43,9 @@ test.each(['//', '//[', 'http://[', '/nowhere', '/v1/live/', '/v1', '/%zz', '*',
 );
 
 test('a handshake that is none is a bad request', async () => {
-  expect(await raw('GET /v1/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')).toMatch(
-    /^HTTP\/1\.1 400 /,
-  );
+  expect(
+    await raw('GET /v1/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
+  ).toMatch(/^HTTP\/1\.1 400 /);
   expect(await raw(upgrade('/v1/live').replace('websocket', 'h2c'))).toMatch(/^HTTP\/1\.1 400 /);
   await unharmed();
 });
