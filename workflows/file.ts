@@ -4,6 +4,7 @@
  */
 import {
   ActivityFailure,
+  ChildWorkflowFailure,
   ApplicationFailure,
   CancellationScope,
   ChildWorkflowFailure,
@@ -96,14 +97,14 @@ async function transcribe(run: FileRun, spans: readonly Span[]): Promise<Ending>
   const lane = async (): Promise<void> => {
     while (next < spans.length && failures.length === 0) {
       const index = next++;
-      const result = await transcribeSpan(run.input, spans, index);
-      if (result.state !== 'completed') failures.push(result);
+      const { segments, state, reason, detail } = await transcribeSpan(run.input, spans, index);
+      if (state !== 'completed') failures.push({ state, reason, detail });
       done += 1;
       const { throughByte, nextIndex } = run.progress;
       run.enter({
         spans: { done, total: spans.length },
         throughByte: throughByte + spanBytes(spans[index]),
-        nextIndex: nextIndex + result.segments,
+        nextIndex: nextIndex + segments,
       });
     }
   };
@@ -171,7 +172,7 @@ function listen(run: FileRun, scope: CancellationScope): void {
 function endingOf(error: unknown): Ending {
   if (isCancellation(error)) return CANCELLED;
   if (error instanceof ActivityFailure || error instanceof ChildWorkflowFailure)
-    return { state: 'failed', reason: 'internal', detail: 'a step of the work failed' };
+    return { state: 'failed', reason: 'session_failed', detail: 'a step of the work failed' };
   throw error;
 }
 

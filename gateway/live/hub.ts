@@ -402,7 +402,7 @@ export class Hub {
 
 function conclude(link: ClientLink, { state, reason, detail, segments, audioMs }: SessionResult): void {
   if (state === 'failed') {
-    link.fail(new Failure(isFailureType(reason) ? reason : 'internal', detail ?? 'the session failed'));
+    link.fail(new Failure(isFailureType(reason) ? reason : 'session_failed', detail ?? 'the session failed'));
     return;
   }
   link.send({ type: 'done', segments, audioMs, state });

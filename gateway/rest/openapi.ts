@@ -106,7 +106,15 @@ function registerSession(registry: OpenAPIRegistry): void {
           'text/vtt': { schema: z.string() },
         },
       },
-      ...problems(...BAD_PARAMETERS, 'not_found', 'not_finished', 'unsupported_audio', 'empty_audio', ...ALWAYS),
+      ...problems(
+        ...BAD_PARAMETERS,
+        'not_found',
+        'not_finished',
+        'unsupported_audio',
+        'empty_audio',
+        'session_failed',
+        ...ALWAYS,
+      ),
     },
   });
 }

@@ -56,7 +56,7 @@ async function postFile(gateway: Gateway, request: Request, response: Response):
 }
 
 const failureOf = (reason: string | null, detail: string | null): Failure =>
-  new Failure(isFailureType(reason) ? reason : 'internal', detail ?? 'the session failed');
+  new Failure(isFailureType(reason) ? reason : 'session_failed', detail ?? 'the session failed');
 
 async function listSessions(gateway: Gateway, request: Request, response: Response): Promise<void> {
   const { limit, cursor } = parseParameters(listParameters, query(request));

@@ -36,5 +36,5 @@ export function resultOfFailure(error: WorkflowFailedError): SessionResult {
   if (error.cause instanceof CancelledFailure) return { state: 'cancelled', reason: null, detail: null, ...none };
   const detail =
     error.cause instanceof TerminatedFailure ? 'the session was terminated by an operator' : 'the session failed';
-  return { state: 'failed', reason: 'internal', detail, ...none };
+  return { state: 'failed', reason: 'session_failed', detail, ...none };
 }
