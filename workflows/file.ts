@@ -4,7 +4,6 @@
  */
 import {
   ActivityFailure,
-  ChildWorkflowFailure,
   ApplicationFailure,
   CancellationScope,
   ChildWorkflowFailure,

@@ -12,6 +12,7 @@ import {
   defineQuery,
   defineSignal,
   defineUpdate,
+  isCancellation,
   proxyActivities,
   setHandler,
   sleep,
@@ -60,6 +61,16 @@ const segmentsQuery = defineQuery<SegmentsAnswer, [number]>(QUERY.segments);
 const refuse = ({ type, message }: Refusal): never => {
   throw ApplicationFailure.nonRetryable(message, type);
 };
+
+/**
+ * Lets something go on beside the main course. Where Temporal itself cancels the workflow (its UI, or the file of a span)
+ * that ends too; as a rejection that nobody hears it would fail every workflow task from then on.
+ */
+function beside(course: Promise<unknown>): void {
+  course.catch((error: unknown) => {
+    if (!isCancellation(error)) throw error;
+  });
+}
 
 /** One run of the workflow: its state, and how commands change it. */
 class StreamRun {
@@ -115,15 +126,14 @@ class StreamRun {
     this.#checkpointing = true;
     const span = this.input.kind === 'span' ? this.input.span : null;
     const end = tailFrom + tail.length;
-    void control()
+    const written = control()
       .checkpointTranscript({ ref: this.input.ref, span, segments: tail })
       .then(() => {
-        this.state = evolve(this.state, { type: 'SegmentsCheckpointed', end });
-      })
-      .finally(() => {
         this.#checkpointing = false;
+        this.state = evolve(this.state, { type: 'SegmentsCheckpointed', end });
         this.checkpointWhenDue();
       });
+    beside(written);
   }
 }
 
@@ -237,7 +247,7 @@ async function waitForLease(run: StreamRun, phase: Phase): Promise<void> {
 async function stream(run: StreamRun, phase: Extract<Phase, { name: 'streaming' }>): Promise<boolean> {
   const { heartbeatTimeoutMs, leaseTtlMs } = run.input.bounds;
   const here = () => run.state.phase === phase;
-  void handOverWhenWanted(run, phase);
+  beside(handOverWhenWanted(run, phase));
   for (;;) {
     const args = streamArgsOf(run.state, run.input, workflowInfo().workflowId);
     const { generation, gateway, endForced } = run.state;
@@ -334,7 +344,7 @@ async function runStream(input: StreamInput, run: StreamRun): Promise<SessionRes
 export function session(input: LiveInput, carried?: StreamState): Promise<SessionResult> {
   const run = new StreamRun(input, carried);
   listen(run, input.audio);
-  void watchTime(run);
+  beside(watchTime(run));
   return runStream(input, run);
 }
 
