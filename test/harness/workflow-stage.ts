@@ -53,6 +53,7 @@ export class Cast {
   stream: Stream = (_args, cancelled) => untilAborted(cancelled);
   probe: ProbeAnswer = { ok: true };
   decoded: DecodeAnswer = { ok: true, totalBytes: 0, spans: [] };
+  probing: Promise<unknown> = Promise.resolve();
   checkpointing: Promise<unknown> = Promise.resolve();
   writing = (): Promise<void> => Promise.resolve();
   readonly #watchers: (() => void)[] = [];
@@ -172,7 +173,11 @@ export class Stage {
       return cast.writing();
     },
     discardUpload: () => Promise.resolve(),
-    probeAudio: ({ ref }) => Promise.resolve(this.#of(ref.id).probe),
+    probeAudio: async ({ ref }) => {
+      const cast = this.#of(ref.id);
+      await cast.probing;
+      return cast.probe;
+    },
     decodeAudio: ({ ref }) => Promise.resolve(this.#of(ref.id).decoded),
     mergeSpans: (args) => {
       const { merges, transcripts } = this.#of(args.ref.id);
