@@ -1,5 +1,5 @@
 /** Processes of the benchmark, each on the core it is given where `taskset` is there. */
-import { execFileSync, fork } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { availableParallelism, getPriority, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -10,20 +10,13 @@ import type { SpeechOptions, SpeechResult } from './speech-load.ts';
 export const SERVER_CORE = 0;
 export const OTHER_CORE = 1;
 
-const canPin = availableParallelism() > 1 && hasTaskset();
-
-function hasTaskset(): boolean {
-  try {
-    execFileSync('taskset', ['-p', String(process.pid)], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
+const canPin =
+  availableParallelism() > 1 && spawnSync('taskset', ['-p', String(process.pid)], { stdio: 'ignore' }).status === 0;
 
 /** Keeps all threads of a process, and what they start, on some cores, e.g. `0` or `0-1`. */
 export function pin(pid: number | null, cores: number | string): void {
-  if (canPin && pid !== null) execFileSync('taskset', ['-acp', String(cores), String(pid)], { stdio: 'ignore' });
+  // A thread that ends meanwhile makes taskset fail when all others are done.
+  if (canPin && pid !== null) spawnSync('taskset', ['-acp', String(cores), String(pid)], { stdio: 'ignore' });
 }
 
 /** Gives way to the processes that are measured: in production it runs on other machines than they do. */
