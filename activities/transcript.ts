@@ -4,12 +4,16 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { objectKeys, TRANSCRIPT_FORMATS } from '../workflows/contract.ts';
 import type {
   ControlActivities,
+  Coverage,
+  Repairs,
   Segment,
   SessionRef,
+  Span,
   TranscriptDocument,
   TranscriptFormat,
   TranscriptMeta,
 } from '../workflows/contract.ts';
+import { holeOf, holesIn } from '../workflows/coverage.ts';
 import { render } from '../workflows/render.ts';
 
 /** What transcripts need of object storage. */
@@ -19,13 +23,18 @@ export interface TranscriptObjects {
   list(prefix: string): AsyncIterable<{ readonly key: string }>;
 }
 
+/** The audio log, as far as it is compared with what was transcribed (infra/audio-log.ts). */
+export interface StoredAudio {
+  extent(prefix: string): Promise<{ readonly durableBytes: number }>;
+}
+
 type TranscriptActivities = Pick<ControlActivities, 'checkpointTranscript' | 'writeTranscript' | 'mergeSpans'>;
 
 /** Type of the failure when stored segments do not make one whole: it is loud, and trying again does not help. */
 export const TRANSCRIPT_DAMAGED = 'TranscriptDamaged';
 
 /** All three may run again at any time: the same arguments write the same objects. */
-export function createTranscripts(objects: TranscriptObjects): TranscriptActivities {
+export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio): TranscriptActivities {
   return {
     checkpointTranscript: async ({ ref, span, segments }) => {
       const first = segments[0]?.index;
@@ -34,21 +43,29 @@ export function createTranscripts(objects: TranscriptObjects): TranscriptActivit
       const key = objectKeys.checkpoint(ref, span, first, first + segments.length);
       await objects.put(key, encode(JSON.stringify(segments)));
     },
-    writeTranscript: async ({ ref, span, tail, segmentCount, meta }) => {
+    writeTranscript: async ({ ref, span, tail, segmentCount, meta, coverage, repairs }) => {
       const segments = joinOverlaps([...(await readCheckpoints(objects, ref, span)), ...tail]);
       requireOrder(segments, 0);
       if (segments.length !== segmentCount) {
         damaged(`${segmentCount} segments were committed, ${segments.length} are there`);
       }
+      const holes = coverage === undefined ? [] : holesIn(segments, coverage, await storedBytes(audio, ref, coverage));
+      if (repairs === null && holes.length > 0) return { segments: segments.length, holes };
+      segments.push(...(await readRepairs(objects, ref, repairs, segments.length)));
+      const isRepaired = (repairs?.spans ?? 0) > 0;
+      const open = isRepaired ? (repairs?.open ?? []) : holes;
       // A span's transcript is only ever joined with the others: it needs no format to be read in.
-      await write(objects, { ref, span, formats: span === null ? TRANSCRIPT_FORMATS : ['json'] }, meta, segments);
+      const formats = span === null ? TRANSCRIPT_FORMATS : (['json'] as const);
+      await write(objects, { ref, span, formats }, meta, segments, open);
+      return { segments: segments.length, holes: open };
     },
-    mergeSpans: async ({ ref, spans, meta }) => {
+    mergeSpans: async ({ ref, spans, repairs, meta }) => {
       const segments: Segment[] = [];
       for (let span = 0; span < spans; span += 1) {
         for (const segment of await readSpan(objects, ref, span)) segments.push({ ...segment, index: segments.length });
       }
-      await write(objects, { ref, span: null, formats: TRANSCRIPT_FORMATS }, meta, segments);
+      segments.push(...(await readRepairs(objects, ref, repairs, segments.length)));
+      await write(objects, { ref, span: null, formats: TRANSCRIPT_FORMATS }, meta, segments, repairs?.open ?? []);
       return segments.length;
     },
   };
@@ -65,10 +82,12 @@ async function write(
   objects: TranscriptObjects,
   { ref, span, formats }: Target,
   meta: TranscriptMeta,
-  segments: readonly Segment[],
+  committed: readonly Segment[],
+  holes: readonly Span[],
 ): Promise<void> {
+  const segments = [...committed].sort((a, b) => a.startByte - b.startByte || a.index - b.index);
   const text = segments.map((segment) => segment.text).join(' ');
-  const document: TranscriptDocument = { ...meta, text, segments };
+  const document: TranscriptDocument = { ...meta, text, segments, holes: holes.map(holeOf) };
   for (const format of [...formats.filter((name) => name !== 'json'), 'json' as const]) {
     await objects.put(objectKeys.transcript(ref, span, format), encode(render(document, format)));
   }
@@ -80,6 +99,28 @@ async function readCheckpoints(objects: TranscriptObjects, ref: SessionRef, span
     segments.push(...((await readJson(objects, key)) as Segment[]));
   }
   return segments;
+}
+
+const storedBytes = async (audio: StoredAudio, ref: SessionRef, { toByte }: Coverage): Promise<number> =>
+  toByte ?? (await audio.extent(objectKeys.audio(ref))).durableBytes;
+
+/** What was transcribed again, numbered from `next` on. */
+async function readRepairs(
+  objects: TranscriptObjects,
+  ref: SessionRef,
+  repairs: Repairs | null | undefined,
+  next: number,
+): Promise<Segment[]> {
+  const repaired: Segment[] = [];
+  const { firstSpan = 0, spans = 0 } = repairs ?? {};
+  for (let span = firstSpan; span < firstSpan + spans; span += 1) {
+    // One that failed has written nothing, or what it had.
+    if ((await objects.get(objectKeys.transcript(ref, span, 'json'))) === null) continue;
+    for (const segment of await readSpan(objects, ref, span)) {
+      repaired.push({ ...segment, index: next + repaired.length, revision: 1 });
+    }
+  }
+  return repaired;
 }
 
 async function readSpan(objects: TranscriptObjects, ref: SessionRef, span: number): Promise<readonly Segment[]> {

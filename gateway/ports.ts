@@ -119,6 +119,7 @@ export interface GatewaySettings {
   readonly prepareWaitMs: number;
   readonly keepaliveMs: number;
   readonly clientGraceMs: number;
+  readonly quietGraceMs: number;
   readonly workerSilenceMs: number;
   readonly workerStallMs: number;
 }

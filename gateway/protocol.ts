@@ -1,6 +1,6 @@
 /** The native live protocol (docs/protocol.md): parameters in, messages in and out. Pure. */
 import { z } from 'zod';
-import { NAME_PATTERN, PRIORITIES } from '../workflows/contract.ts';
+import { LOG_BYTES_PER_MS, NAME_PATTERN, PRIORITIES } from '../workflows/contract.ts';
 import type { AudioFormat, PriorityClass, Segment } from '../workflows/contract.ts';
 import { Failure } from './failures.ts';
 
@@ -162,7 +162,7 @@ export type ServerMessage =
       readonly endMs: number;
       readonly channel: number;
     }
-  | ({ readonly type: 'final' } & Omit<Segment, 'startByte' | 'endByte'>)
+  | FinalMessage
   | { readonly type: 'ack'; readonly durableBytes: number }
   | {
       readonly type: 'done';
@@ -172,8 +172,18 @@ export type ServerMessage =
     }
   | { readonly type: 'error'; readonly code: string; readonly message: string; readonly retryable: boolean };
 
-export function finalMessage({ index, startMs, endMs, text, words, timing, channel }: Segment): ServerMessage {
-  return { type: 'final', index, startMs, endMs, text, words, timing, channel };
+export interface FinalMessage extends Omit<Segment, 'startByte' | 'endByte'> {
+  readonly type: 'final';
+  readonly revision: number;
+  /** The stretch of the session's audio that the final accounts for. */
+  readonly audioStartMs: number;
+  readonly audioEndMs: number;
+}
+
+export function finalMessage(segment: Segment): FinalMessage {
+  const { index, startMs, endMs, text, words, timing, channel, revision = 0, startByte, endByte } = segment;
+  const audio = { audioStartMs: startByte / LOG_BYTES_PER_MS, audioEndMs: endByte / LOG_BYTES_PER_MS };
+  return { type: 'final', index, startMs, endMs, text, words, timing, channel, revision, ...audio };
 }
 
 export const errorMessage = (failure: Failure): ServerMessage => ({

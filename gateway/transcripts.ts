@@ -5,6 +5,9 @@ import type { ObjectsPort, SessionsPort } from './ports.ts';
 
 const parse = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString('utf8'));
 
+/** In the order in which they were committed: what was repaired at the end comes last. */
+const inOrder = (segments: readonly Segment[]): Segment[] => [...segments].sort((a, b) => a.index - b.index);
+
 /** A transcript document as it was written, or null. */
 export function readTranscript(
   objects: ObjectsPort,
@@ -22,7 +25,7 @@ export async function readSegments(
   from: number,
 ): Promise<readonly Segment[]> {
   const written = await readTranscript(objects, ref, 'json');
-  if (written !== null) return (parse(written) as TranscriptDocument).segments.slice(from);
+  if (written !== null) return inOrder((parse(written) as TranscriptDocument).segments).slice(from);
   const { tailFrom, segments } = await sessions.segments(ref, from);
   return from >= tailFrom ? segments : [...(await readCheckpoints(objects, ref, from, tailFrom)), ...segments];
 }
@@ -36,5 +39,5 @@ async function readCheckpoints(objects: ObjectsPort, ref: SessionRef, from: numb
     const bytes = await objects.get(key);
     for (const segment of bytes === null ? [] : (parse(bytes) as Segment[])) byIndex.set(segment.index, segment);
   }
-  return [...byIndex.values()].filter(({ index }) => index >= from && index < end).sort((a, b) => a.index - b.index);
+  return inOrder([...byIndex.values()]).filter(({ index }) => index >= from && index < end);
 }

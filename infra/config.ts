@@ -34,6 +34,10 @@ const scriptedModel = z.strictObject({
   realTimeFactor: z.coerce.number().min(0).max(10).default(0),
   /** A file that appears at this path makes the recogniser fail (tests). */
   failFile: optional(),
+  /** Live: no text is made of this stretch of a session, [from, to) in milliseconds (tests). */
+  unheardMs: z.tuple([integer(0, hourMs), integer(0, hourMs)]).nullable().default(null),
+  /** Live: the recogniser fails at audio of this stretch (tests). */
+  poisonMs: z.tuple([integer(0, hourMs), integer(0, hourMs)]).nullable().default(null),
 });
 
 const moonshineModel = z.strictObject({
@@ -205,6 +209,10 @@ const settings = {
   LONGHAND_CLIENT_GRACE_MS: setting(
     integer(0, 24 * hourMs).default(10_000),
     'a client may be away so long before its slot is released',
+  ),
+  LONGHAND_QUIET_GRACE_MS: setting(
+    integer(100, 24 * hourMs).default(60_000),
+    'a client that is connected and sends no audio keeps its slot for so long; audio that comes again gets it one',
   ),
   LONGHAND_WORKER_SILENCE_MS: setting(
     integer(300, 60_000).default(1000),

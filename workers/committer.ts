@@ -3,7 +3,7 @@
  * whose answer is lost is repeated under the same id, so that it counts once.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Commit, CommitAnswer, Segment } from '../workflows/contract.ts';
+import type { Commit, CommitAnswer, Segment, Span } from '../workflows/contract.ts';
 
 /** The workflow's answer to a commit (workers/temporal.ts). `fenced`: this lease is void. Throws when Temporal is away. */
 export interface CommitPort {
@@ -28,6 +28,7 @@ export class Committer {
   readonly #epoch: number;
   readonly #events: CommitterEvents;
   #waiting: Segment[] = [];
+  #holes: Span[] = [];
   #throughByte: number;
   #committedByte: number;
   #running: Promise<void> | null = null;
@@ -58,7 +59,13 @@ export class Committer {
     this.#kick();
   }
 
-  /** There is no speech before `throughByte` that is not in a segment given already. */
+  /** There is speech of which no text could be made. */
+  addHole(hole: Span): void {
+    this.#holes.push(hole);
+    this.advance(hole.toByte);
+  }
+
+  /** There is no speech before `throughByte` that is not in a segment, or a hole, given already. */
   advance(throughByte: number): void {
     if (throughByte <= this.#throughByte) return;
     this.#throughByte = throughByte;
@@ -99,7 +106,9 @@ export class Committer {
     const segments = this.#waiting.slice(0, MAX_BATCH);
     const isAll = segments.length === this.#waiting.length;
     const throughByte = isAll ? this.#throughByte : (segments.at(-1)?.endByte ?? this.#throughByte);
-    const answer = await this.#persist({ epoch: this.#epoch, segments, throughByte });
+    const holes = this.#holes.filter(({ toByte }) => toByte <= throughByte);
+    const commit = { epoch: this.#epoch, segments, throughByte, ...(holes.length > 0 ? { holes } : {}) };
+    const answer = await this.#persist(commit);
     if (this.#closed || answer === null) return;
     if (answer === 'fenced') {
       this.close();
@@ -107,6 +116,7 @@ export class Committer {
       return;
     }
     this.#waiting = this.#waiting.slice(segments.length);
+    this.#holes = this.#holes.filter((hole) => !holes.includes(hole));
     this.#committedByte = throughByte;
     if (segments.length > 0) this.#events.committed(segments);
     if (answer.rotate) {

@@ -43,6 +43,7 @@ function settingsOf(config: Config): GatewaySettings {
     prepareWaitMs: config.LONGHAND_PREPARE_WAIT_MS,
     keepaliveMs: config.LONGHAND_KEEPALIVE_MS,
     clientGraceMs: config.LONGHAND_CLIENT_GRACE_MS,
+    quietGraceMs: config.LONGHAND_QUIET_GRACE_MS,
     workerSilenceMs: config.LONGHAND_WORKER_SILENCE_MS,
     workerStallMs: config.LONGHAND_WORKER_STALL_MS,
   };

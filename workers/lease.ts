@@ -35,7 +35,7 @@ const RECORD_SILENCE_BYTES = 30_000 * LOG_BYTES_PER_MS;
 /** With less than this not known to be silence, nobody is speaking. */
 const QUIET_BYTES = 500 * LOG_BYTES_PER_MS;
 
-type Ending = 'end' | 'paused' | 'gatewayLost';
+type Ending = 'end' | 'paused' | 'quiet' | 'gatewayLost';
 
 /** A sentence that does not end by itself is ended after this, when another worker is to take over. */
 const BOUNDARY_LIMIT_MS = 3000;
@@ -210,10 +210,10 @@ export class StreamLease {
   #told(message: ToWorker): void {
     switch (message.type) {
       case 'end':
-        this.#finishAs('end');
+        this.#finishAt(message.bytes);
         break;
       case 'pause':
-        this.#finishAs('paused');
+        this.#finishAs(message.quiet === true ? 'quiet' : 'paused');
         break;
       case 'finalize':
         this.#recogniser?.finalize();
@@ -221,6 +221,12 @@ export class StreamLease {
       default:
         message satisfies never;
     }
+  }
+
+  /** The audio ends at a byte. Where this worker has not all of it, it asks for what is missing. */
+  #finishAt(endByte: number): void {
+    if (this.#ending === null && this.#receivedByte < endByte) this.#dial();
+    else this.#finishAs('end');
   }
 
   /** A gateway that went away is dialled again for the grace; the recogniser keeps what it has. */
@@ -257,6 +263,9 @@ export class StreamLease {
         break;
       case 'final':
         this.#committer?.add(this.#segmentOf(event));
+        break;
+      case 'unheard':
+        this.#committer?.addHole({ fromByte: event.startByte, toByte: event.endByte });
         break;
       case 'progress':
         this.#progressed(event.consumedByte, event.settledByte);
@@ -306,7 +315,8 @@ export class StreamLease {
     const { why, generation } = this.#ending ?? { why: 'end', generation: 0 };
     if (why !== 'end') this.#committer?.advance(this.#receivedByte);
     await this.#committer?.drained();
-    this.#concluded = why === 'end' ? { why, detail: null } : { why, detail: null, generation };
+    const more = why === 'end' ? { throughByte: this.#receivedByte } : { generation };
+    this.#concluded = { why, detail: null, ...more };
     // Between two runs there is no activity to tell it to: the next one is told at once.
     if (this.#finish !== null) this.release(this.#concluded);
   }

@@ -19,11 +19,12 @@ await runProcess('orchestrator', async (config, log) => {
   const address = config.LONGHAND_TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LONGHAND_TEMPORAL_PORT}`;
   const connection = await openWorkerConnection(address, TEMPORAL_LIMIT_MS);
   const objects = await openObjects(config);
+  const audioLog = new AudioLog(objects);
   const preparation = createPrepare({
     uploads: objects,
     scratch: await openScratch(join(config.LONGHAND_DATA_DIR, 'scratch')),
     decoder: await openDecoder(config),
-    audioLog: new AudioLog(objects),
+    audioLog,
     spanMs: config.LONGHAND_SPAN_MS,
   });
   const worker = await Worker.create({
@@ -31,7 +32,7 @@ await runProcess('orchestrator', async (config, log) => {
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
     taskQueue: CONTROL_QUEUE,
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    activities: { ...preparation, ...createTranscripts(objects) },
+    activities: { ...preparation, ...createTranscripts(objects, audioLog) },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,

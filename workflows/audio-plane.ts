@@ -31,8 +31,8 @@ export type ToWorker =
   | { readonly type: 'end'; readonly bytes: number }
   /** Make finals of what there is now. */
   | { readonly type: 'finalize' }
-  /** The client is away: recognise what came, commit, and end the stream. */
-  | { readonly type: 'pause' };
+  /** The client is away, or `quiet`, that is, there but sending nothing: recognise what came, commit, and end the stream. */
+  | { readonly type: 'pause'; readonly quiet?: boolean };
 
 /** Worker → gateway. */
 export type FromWorker =

@@ -80,6 +80,11 @@ export interface Segment {
   /** The stretch of the audio log this segment accounts for, in bytes: [startByte, endByte). */
   readonly startByte: number;
   readonly endByte: number;
+  /**
+   * Absent or 0: as the session was first heard. 1: its stretch was a hole that was transcribed again, alone, at the end;
+   * its index follows the others', its times lie between theirs.
+   */
+  readonly revision?: number;
 }
 
 /** One session's hold on one worker slot. A new lease has a higher epoch than every earlier one. */
@@ -148,6 +153,8 @@ export interface SpanInput extends SessionSpec {
   readonly span: number;
   readonly fromByte: number;
   readonly toByte: number;
+  /** A hole of a live session whose client waits for the end: it goes before new sessions. */
+  readonly urgent?: boolean;
 }
 
 export interface FileInput extends SessionSpec {
@@ -169,6 +176,8 @@ export interface SessionResult {
   readonly segments: number;
   /** Length of the audio that was transcribed. */
   readonly audioMs: number;
+  /** Stretches of the audio log of which no recogniser could make text. */
+  readonly holes?: readonly Span[];
 }
 
 /** Names under which gateway, workers and workflows meet. */
@@ -230,6 +239,8 @@ export interface Commit {
   readonly epoch: number;
   readonly segments: readonly Segment[];
   readonly throughByte: number;
+  /** Speech before `throughByte` of which the recogniser could make no text. */
+  readonly holes?: readonly Span[];
 }
 
 export interface CommitAnswer {
@@ -329,6 +340,7 @@ export interface StreamArgs {
  * - `rotate`: the workflow may continue as new; the lease goes on.
  * - `handedOver`: another worker is to go on after the last committed segment; the lease is released.
  * - `paused`: the client is away; all that came is recognised and committed; the lease is released.
+ * - `quiet`: the client is there and sends no audio; as `paused`.
  * - `gatewayLost`: no gateway answered for the grace time; as `paused`.
  * - `superseded`: a newer `streamChunks` has taken over the same lease; the lease goes on.
  * - `leaseExpired`: the worker does not know the lease (any more).
@@ -341,14 +353,17 @@ export interface StreamOutcome {
     | 'rotate'
     | 'handedOver'
     | 'paused'
+    | 'quiet'
     | 'gatewayLost'
     | 'superseded'
     | 'leaseExpired'
     | 'fenced'
     | 'engineFailed';
   readonly detail: string | null;
-  /** With `paused` and `gatewayLost`: the newest attach of which the lease knew when it began to end. A newer one wants a slot. */
+  /** With `paused`, `quiet` and `gatewayLost`: the newest attach of which the lease knew when it began to end. A newer one wants a slot. */
   readonly generation?: number;
+  /** With `end`: all audio before it was recognised, and is in a committed segment, or a hole, or silence. */
+  readonly throughByte?: number;
 }
 
 /** Activity `handOverLease`: the stream of this lease ends at the next segment boundary, for another worker to go on. */
@@ -369,6 +384,37 @@ export interface WriteTranscriptArgs {
   readonly tail: readonly Segment[];
   readonly segmentCount: number;
   readonly meta: TranscriptMeta;
+  /** Absent: what of the audio has no text is not looked for. */
+  readonly coverage?: Coverage;
+  /** Null: no hole was repaired yet; where there are holes, they are answered and nothing is written. */
+  readonly repairs?: Repairs | null;
+}
+
+/** Holes that were transcribed again, each as a span of its own. */
+export interface Repairs {
+  /** Spans [firstSpan, firstSpan + spans) are to be joined in, as revision 1. */
+  readonly firstSpan: number;
+  readonly spans: number;
+  /** What they left open. */
+  readonly open: readonly Span[];
+}
+
+/** What of the audio log [fromByte, toByte) a session says it has accounted for. */
+export interface Coverage {
+  readonly fromByte: number;
+  /** Null: where the stored audio ends. */
+  readonly toByte: number | null;
+  /** Everything before is in a segment, or a hole, or silence. */
+  readonly throughByte: number;
+  readonly holes: readonly Span[];
+}
+
+/** Answer of `writeTranscript`. */
+export interface TranscriptWritten {
+  /** Segments of the transcript, repaired ones included. */
+  readonly segments: number;
+  /** Stretches of audio without text: to be repaired first where `repairs` was null, left open otherwise. */
+  readonly holes: readonly Span[];
 }
 
 export interface TranscriptMeta {
@@ -383,7 +429,15 @@ export interface TranscriptMeta {
 /** The object `transcript.json`. */
 export interface TranscriptDocument extends TranscriptMeta {
   readonly text: string;
+  /** In the order of their audio; those of a higher revision have indexes that follow all others. */
   readonly segments: readonly Segment[];
+  /** Stretches of audio of which no recogniser could make text, in milliseconds. */
+  readonly holes?: readonly Hole[];
+}
+
+export interface Hole {
+  readonly startMs: number;
+  readonly endMs: number;
 }
 
 export interface ProbeArgs {
@@ -412,6 +466,7 @@ export type DecodeAnswer =
 export interface MergeArgs {
   readonly ref: SessionRef;
   readonly spans: number;
+  readonly repairs?: Repairs;
   readonly meta: TranscriptMeta;
 }
 
@@ -436,7 +491,7 @@ export interface WorkerFacts {
 /** Control activities, on {@link CONTROL_QUEUE}. */
 export interface ControlActivities {
   checkpointTranscript(args: CheckpointArgs): Promise<void>;
-  writeTranscript(args: WriteTranscriptArgs): Promise<void>;
+  writeTranscript(args: WriteTranscriptArgs): Promise<TranscriptWritten>;
   probeAudio(args: ProbeArgs): Promise<ProbeAnswer>;
   decodeAudio(args: DecodeArgs): Promise<DecodeAnswer>;
   /** The upload is in the audio log, or of no use: it is deleted. */

@@ -7,20 +7,18 @@ import {
   ApplicationFailure,
   CancellationScope,
   ChildWorkflowFailure,
-  ParentClosePolicy,
   allHandlersFinished,
   condition,
   defineQuery,
   defineSignal,
   defineUpdate,
-  executeChild,
   isCancellation,
   proxyActivities,
   setHandler,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
-import { fileAttributes, specAttributes } from './attributes.ts';
-import { LOG_BYTES_PER_MS, QUERY, REFUSAL, SIGNAL, UPDATE, spanWorkflowId } from './contract.ts';
+import { fileAttributes } from './attributes.ts';
+import { LOG_BYTES_PER_MS, QUERY, REFUSAL, SIGNAL, UPDATE } from './contract.ts';
 import type {
   Attach,
   AttachAnswer,
@@ -30,11 +28,10 @@ import type {
   SessionResult,
   SessionView,
   Span,
-  SpanInput,
 } from './contract.ts';
-import { priorityKey } from './session/project.ts';
+import { joined } from './coverage.ts';
 import type { Ending } from './session/state.ts';
-import { span as spanWorkflow } from './session/session.ts';
+import { inLanes, repairHoles, transcribeSpan } from './spans.ts';
 
 const probedUpdate = defineUpdate<ProbeAnswer>(UPDATE.probed);
 const attachUpdate = defineUpdate<AttachAnswer, [Attach]>(UPDATE.attach);
@@ -88,44 +85,27 @@ class FileRun {
   }
 }
 
-/** Transcribes the spans, at most `maxParallelSpans` at a time; answers how it ended. */
-async function transcribe(run: FileRun, spans: readonly Span[]): Promise<Ending> {
-  let next = 0;
+/** Transcribes the spans, at most `maxParallelSpans` at a time; answers how it ended, and what has no text. */
+async function transcribe(run: FileRun, spans: readonly Span[]): Promise<{ ending: Ending; holes: Span[] }> {
   let done = 0;
   const failures: Ending[] = [];
-  const lane = async (): Promise<void> => {
-    while (next < spans.length && failures.length === 0) {
-      const index = next++;
-      const { segments, state, reason, detail } = await transcribeSpan(run.input, spans, index);
-      if (state !== 'completed') failures.push({ state, reason, detail });
-      done += 1;
-      const { throughByte, nextIndex } = run.progress;
-      run.enter({
-        spans: { done, total: spans.length },
-        throughByte: throughByte + spanBytes(spans[index]),
-        nextIndex: nextIndex + segments,
-      });
-    }
+  const holes: Span[] = [];
+  const one = async (index: number): Promise<void> => {
+    const span = spans[index];
+    if (span === undefined) return;
+    const { segments, state, reason, detail, holes: found = [] } = await transcribeSpan(run.input, index, span);
+    if (state !== 'completed') failures.push({ state, reason, detail });
+    holes.push(...found);
+    done += 1;
+    const { throughByte, nextIndex } = run.progress;
+    run.enter({
+      spans: { done, total: spans.length },
+      throughByte: throughByte + span.toByte - span.fromByte,
+      nextIndex: nextIndex + segments,
+    });
   };
-  await Promise.all(Array.from({ length: Math.min(run.input.bounds.maxParallelSpans, spans.length) }, lane));
-  return failures[0] ?? COMPLETED;
-}
-
-const spanBytes = (span: Span | undefined): number => (span === undefined ? 0 : span.toByte - span.fromByte);
-
-function transcribeSpan(input: FileInput, spans: readonly Span[], index: number): Promise<SessionResult> {
-  const { ref, model, language, priority, weight, bounds } = input;
-  const at = spans[index];
-  if (at === undefined) throw new Error(`no span ${index}`);
-  const args: SpanInput = { kind: 'span', span: index, ref, model, language, priority, weight, bounds, ...at };
-  return executeChild(spanWorkflow, {
-    workflowId: spanWorkflowId(ref, index),
-    args: [args],
-    parentClosePolicy: ParentClosePolicy.TERMINATE,
-    typedSearchAttributes: specAttributes(args, 'span'),
-    priority: { priorityKey: priorityKey('span', priority, false), fairnessKey: ref.tenant, fairnessWeight: weight },
-    workflowTaskTimeout: '2s',
-  });
+  await inLanes(spans.length, run.input.bounds.maxParallelSpans, one, () => failures.length > 0);
+  return { ending: failures[0] ?? COMPLETED, holes: joined(holes) };
 }
 
 /** Probe, decode, transcribe, join. */
@@ -137,14 +117,15 @@ async function process(run: FileRun): Promise<Ending & { totalBytes: number }> {
   if (!decoded.ok) return { state: 'failed', reason: decoded.reason, detail: decoded.detail, totalBytes: 0 };
   const { spans, totalBytes } = decoded;
   run.enter({ state: 'streaming', audioEndByte: totalBytes, spans: { done: 0, total: spans.length } });
-  const ending = await transcribe(run, spans);
+  const { ending, holes } = await transcribe(run, spans);
   if (ending.state === 'completed') {
     run.enter({ state: 'closing' });
+    const repairs = await repairHoles(run.input, spans.length, holes, false);
     const { id, tenant } = ref;
     const { model, language } = run.input;
     const audioMs = totalBytes / LOG_BYTES_PER_MS;
     const meta = { id, tenant, model, language, state: ending.state, audioMs };
-    run.enter({ nextIndex: await writing.mergeSpans({ ref, spans: spans.length, meta }) });
+    run.enter({ nextIndex: await writing.mergeSpans({ ref, spans: spans.length, repairs, meta }) });
   }
   return { ...ending, totalBytes };
 }

@@ -16,6 +16,7 @@ import { readSegments } from '../transcripts.ts';
 import { AudioSide } from './audio-side.ts';
 import type { ClientLink } from './client-link.ts';
 import { Finals } from './finals.ts';
+import { QuietWatch } from './quiet-watch.ts';
 import type { QueueNotices } from './queue-notices.ts';
 import type { WorkerWatch } from './worker-link.ts';
 import { WorkerSide } from './worker-side.ts';
@@ -49,7 +50,10 @@ export class Hub {
   readonly #services: HubServices;
   readonly #audio: AudioSide;
   readonly #worker: WorkerSide;
+  readonly #quiet: QuietWatch;
   #client: Present | null = null;
+  /** How much audio had come when the slot of a client that sends none was given back; null while it has one, or wants one. */
+  #quietAtByte: number | null = null;
   #attaching: Promise<void> = Promise.resolve();
   /** Clients that are being attached. */
   #pending = 0;
@@ -77,6 +81,7 @@ export class Hub {
       final: (segments) => this.#client?.finals.offer(segments),
       gone: (how, dial, why) => this.#workerGone(how, dial, why),
     });
+    this.#quiet = new QuietWatch(services.gateway.settings.quietGraceMs, () => this.#clientQuiet());
     this.#startGrace();
   }
 
@@ -151,9 +156,10 @@ export class Hub {
   }
 
   #opened(link: ClientLink): void {
+    this.#quietAtByte = null;
     this.#watchEnd();
     link.open({
-      audio: (bytes) => this.#audio.accept(bytes),
+      audio: (bytes) => this.#heard(bytes),
       message: (message) => this.#handle(message),
       gone: () => this.#clientGone(link),
     });
@@ -169,6 +175,7 @@ export class Hub {
       case 'keepalive':
         break;
       case 'end':
+        if (this.#quietAtByte !== null) this.#followQueue();
         void this.#finishAudio();
         break;
       default:
@@ -180,6 +187,7 @@ export class Hub {
     if (this.#client?.link !== link) return;
     this.#client.finals.close();
     this.#client = null;
+    this.#quiet.stop();
     this.#stopFollowing();
     void this.#audio.flush();
     this.#startGrace();
@@ -201,6 +209,27 @@ export class Hub {
   }
 
   // ---- the audio
+
+  #heard(bytes: Buffer): void {
+    this.#quiet.heard();
+    this.#audio.accept(bytes);
+    if (this.#quietAtByte !== null && !this.#worker.isPresent) this.#wantWorker();
+  }
+
+  /** A client that sends nothing costs no slot. */
+  #clientQuiet(): void {
+    if (this.#client === null || !this.#worker.isPresent || this.#audio.endByte !== null) return;
+    this.#quietAtByte = this.#audio.receivedByte;
+    this.#worker.pause(true);
+  }
+
+  /** Audio comes again: the session is told that it has work. */
+  #wantWorker(): void {
+    const present = this.#client;
+    if (present === null) return;
+    this.#followQueue();
+    void this.#persist('asking for a worker', () => this.#reattach(present));
+  }
 
   #press(isFull: boolean): void {
     const link = this.#client?.link;
@@ -242,7 +271,9 @@ export class Hub {
 
   #workerOpened(dial: AudioDial): void {
     this.#stopFollowing();
+    this.#quietAtByte = null;
     if (this.#client === null) this.#startGrace();
+    else this.#quiet.heard();
     this.#client?.link.send({ type: 'started' });
     this.#client?.finals.know(dial.nextIndex);
   }
@@ -265,7 +296,8 @@ export class Hub {
       log.warn({ workflowId: this.workflowId, epoch, workerId, why }, 'worker lost');
       void this.#persist('reporting a lost worker', () => sessions.workerLost(this.workflowId, epoch, why));
     }
-    this.#followQueue();
+    if (this.#quietAtByte === null || how === 'lost') this.#followQueue();
+    else if (this.#audio.receivedByte > this.#quietAtByte) this.#wantWorker();
     this.#disposeIfUnused();
   }
 
@@ -337,6 +369,7 @@ export class Hub {
     const present = this.#client;
     if (present === null) return;
     this.#stopFollowing();
+    this.#quietAtByte = null;
     this.#noticeTimer = setTimeout(() => {
       this.#unfollow = this.#services.notices.follow(present.model, this.workflowId, (place) =>
         present.link.send({ type: 'queued', ...place, estimated: true }),
@@ -351,14 +384,19 @@ export class Hub {
 
   /** A session whose worker could not reach this gateway takes its client for gone: it is told that it is here. */
   async #remind(present: Present): Promise<void> {
-    const { address, sessions } = this.#gateway;
-    const { state, generation } = await sessions.view(this.#ref);
+    const { state, generation } = await this.#gateway.sessions.view(this.#ref);
     if (this.#client !== present) return;
     if (generation > present.generation) {
       this.#superseded();
       return;
     }
-    if (state !== 'idle') return;
+    if (state === 'idle') await this.#reattach(present);
+  }
+
+  /** Tells the session that its client is here and has work. */
+  async #reattach(present: Present): Promise<void> {
+    if (this.#client !== present) return;
+    const { address, sessions } = this.#gateway;
     const { link, input } = present;
     const answer = await sessions.attach(input, { gateway: address, connection: link.id, audio: input.audio });
     if (!('ended' in answer)) present.generation = answer.generation;
@@ -393,6 +431,7 @@ export class Hub {
 
   close(): void {
     this.#stopGrace();
+    this.#quiet.stop();
     this.#stopFollowing();
     this.#audio.close();
     this.#ended?.abort();

@@ -71,9 +71,9 @@ export class WorkerLink {
     this.#feed.finalize(atByte);
   }
 
-  /** The client is away. */
-  pause(): void {
-    this.#socket.send(JSON.stringify({ type: 'pause' } satisfies ToWorker));
+  /** The client is away, or there and quiet. */
+  pause(quiet: boolean): void {
+    this.#socket.send(JSON.stringify({ type: 'pause', ...(quiet ? { quiet } : {}) } satisfies ToWorker));
   }
 
   /** The lease is void: a newer one exists, or the session is over. No event follows. */

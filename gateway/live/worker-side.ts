@@ -77,8 +77,9 @@ export class WorkerSide {
     else this.#link.finalize(atByte);
   }
 
-  pause(): void {
-    this.#link?.pause();
+  /** @param quiet the client is there, and sends nothing; otherwise it is away. */
+  pause(quiet = false): void {
+    this.#link?.pause(quiet);
   }
 
   /** The session is over: the lease is void. */

@@ -103,6 +103,10 @@ const segmentSchema = z
     channel: z.int(),
     startByte: z.int().describe('the stretch of the audio log (16 kHz mono s16le) that the segment accounts for'),
     endByte: z.int(),
+    revision: z
+      .int()
+      .optional()
+      .describe('1: a stretch that was transcribed again, alone, at the end; absent or 0: as first heard'),
   })
   .openapi('Segment');
 
@@ -115,7 +119,11 @@ export const transcriptSchema = z
     state: z.string(),
     audioMs: z.number(),
     text: z.string(),
-    segments: z.array(segmentSchema),
+    segments: z.array(segmentSchema).describe('in the order of their audio; an `index` is that of the commit'),
+    holes: z
+      .array(z.object({ startMs: z.number(), endMs: z.number() }))
+      .optional()
+      .describe('stretches of audio of which no recogniser could make text; absent while the session goes on'),
   })
   .openapi('Transcript');
 

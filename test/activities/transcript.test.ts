@@ -2,7 +2,13 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createTranscripts } from '../../activities/transcript.ts';
 import { objectKeys } from '../../workflows/contract.ts';
-import type { Segment, TranscriptDocument, TranscriptMeta } from '../../workflows/contract.ts';
+import type {
+  Repairs,
+  Segment,
+  TranscriptDocument,
+  TranscriptMeta,
+  WriteTranscriptArgs,
+} from '../../workflows/contract.ts';
 import { MemoryObjects } from '../harness/memory-objects.ts';
 
 const ref = { tenant: 'default', id: 'call-17' };
@@ -31,15 +37,22 @@ const segments = (from: number, to: number): Segment[] =>
 
 function setUp() {
   const objects = new MemoryObjects();
-  const activities = createTranscripts(objects);
+  const audio = { durableBytes: 0, extent: () => Promise.resolve({ durableBytes: audio.durableBytes }) };
+  const activities = createTranscripts(objects, audio);
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
   return {
     objects,
+    audio,
     checkpoint: (of: Segment[], span: number | null = null) =>
       environment.run(activities.checkpointTranscript, { ref, span, segments: of }),
-    write: (tail: Segment[], segmentCount: number, span: number | null = null) =>
-      environment.run(activities.writeTranscript, { ref, span, tail, segmentCount, meta }),
-    merge: (spans: number) => environment.run(activities.mergeSpans, { ref, spans, meta }),
+    write: (
+      tail: Segment[],
+      segmentCount: number,
+      span: number | null = null,
+      more: Pick<WriteTranscriptArgs, 'coverage' | 'repairs'> = {},
+    ) => environment.run(activities.writeTranscript, { ref, span, tail, segmentCount, meta, ...more }),
+    merge: (spans: number, repairs?: Repairs) =>
+      environment.run(activities.mergeSpans, { ref, spans, meta, ...(repairs === undefined ? {} : { repairs }) }),
     document: () => JSON.parse(objects.text(objectKeys.transcript(ref, null, 'json'))) as TranscriptDocument,
   };
 }
@@ -57,6 +70,7 @@ test('checkpoints and the tail make the whole transcript, in all formats', async
       .map(({ text }) => text)
       .join(' '),
     segments: segments(0, 7),
+    holes: [],
   });
   expect(objects.text(objectKeys.transcript(ref, null, 'txt')).split('\n')).toHaveLength(8);
   expect(objects.text(objectKeys.transcript(ref, null, 'srt'))).toContain('00:00:06,000 --> 00:00:06,900\nSentence 6.');
@@ -144,4 +158,59 @@ test('a span whose transcript is missing is a failure, not a shorter file', asyn
   const { write, merge } = setUp();
   await write([segment(0)], 1, 0);
   await expect(merge(2)).rejects.toMatchObject(damaged);
+});
+
+// ---- holes
+
+/** Seconds of audio as bytes of the log. */
+const seconds = (count: number): number => count * 32_000;
+const coverage = { fromByte: 0, toByte: null, throughByte: seconds(4), holes: [] };
+
+test('stored audio that no segment accounts for is answered, and nothing is written before it is repaired', async () => {
+  const { objects, audio, write } = setUp();
+  audio.durableBytes = seconds(6);
+  const known = [...segments(0, 2), { ...segment(2), startByte: seconds(3), endByte: seconds(4) }];
+  const holes = [{ fromByte: seconds(2), toByte: seconds(3) }];
+  expect(await write(known, 3, null, { coverage: { ...coverage, holes }, repairs: null })).toEqual({
+    segments: 3,
+    holes: [...holes, { fromByte: seconds(4), toByte: seconds(6) }],
+  });
+  expect(await Array.fromAsync(objects.list(objectKeys.transcripts(ref, null)))).toEqual([]);
+});
+
+test('a session without a hole is written at once', async () => {
+  const { audio, write, document } = setUp();
+  audio.durableBytes = seconds(4);
+  expect(await write(segments(0, 4), 4, null, { coverage, repairs: null })).toEqual({ segments: 4, holes: [] });
+  expect(document().holes).toEqual([]);
+});
+
+test('what was repaired stands in its place in the audio, as revision 1, and its index follows the others', async () => {
+  const { write, document, objects } = setUp();
+  await write([{ ...segment(0, 'again'), startByte: seconds(1), endByte: seconds(2) }], 1, 0);
+  const known = [segment(0), { ...segment(1), startByte: seconds(2), endByte: seconds(3) }];
+  const open = [{ fromByte: seconds(5), toByte: seconds(6) }];
+  const repairs = { firstSpan: 0, spans: 2, open };
+  expect(await write(known, 2, null, { coverage, repairs })).toEqual({ segments: 3, holes: open });
+  expect(document().segments.map(({ text, index, revision }) => [text, index, revision ?? 0])).toEqual([
+    ['Sentence 0.', 0, 0],
+    ['again', 2, 1],
+    ['Sentence 1.', 1, 0],
+  ]);
+  expect(document().text).toBe('Sentence 0. again Sentence 1.');
+  expect(document().holes).toEqual([{ startMs: 5000, endMs: 6000 }]);
+  expect(objects.text(objectKeys.transcript(ref, null, 'txt'))).toBe('Sentence 0.\nagain\nSentence 1.\n');
+});
+
+test('a file takes up what was repaired of its spans', async () => {
+  const { write, merge, document } = setUp();
+  await write([segment(0)], 1, 0);
+  await write([{ ...segment(0, 'third'), startByte: seconds(2), endByte: seconds(3) }], 1, 1);
+  await write([{ ...segment(0, 'second'), startByte: seconds(1), endByte: seconds(2) }], 1, 2);
+  expect(await merge(2, { firstSpan: 2, spans: 1, open: [] })).toBe(3);
+  expect(document().segments.map(({ text, revision }) => [text, revision ?? 0])).toEqual([
+    ['Sentence 0.', 0],
+    ['second', 1],
+    ['third', 0],
+  ]);
 });

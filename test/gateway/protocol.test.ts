@@ -188,7 +188,7 @@ describe('a text message of a client', () => {
   });
 });
 
-test('a final is shown without its place in the audio log', () => {
+test('a final says the stretch of audio it accounts for in milliseconds', () => {
   const segment = {
     index: 3,
     startMs: 10,
@@ -200,9 +200,10 @@ test('a final is shown without its place in the audio log', () => {
     startByte: 320,
     endByte: 640,
   } as const;
-  const { startByte, endByte, ...shown } = segment;
-  expect(finalMessage(segment)).toEqual({ type: 'final', ...shown });
-  expect([startByte, endByte]).toEqual([320, 640]);
+  const { startByte: _startByte, endByte: _endByte, ...shown } = segment;
+  const message = { type: 'final', ...shown, revision: 0, audioStartMs: 10, audioEndMs: 20 };
+  expect(finalMessage(segment)).toEqual(message);
+  expect(finalMessage({ ...segment, revision: 1 })).toEqual({ ...message, revision: 1 });
 });
 
 test('an error message carries code, text and whether to try again', () => {

@@ -41,6 +41,7 @@ const settings: GatewaySettings = {
   prepareWaitMs: 1000,
   keepaliveMs: 15_000,
   clientGraceMs: 10_000,
+  quietGraceMs: 60_000,
   workerSilenceMs: 60_000,
   workerStallMs: 60_000,
 };

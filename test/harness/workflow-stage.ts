@@ -31,6 +31,7 @@ import type {
   ProbeAnswer,
   SessionResult,
   SessionView,
+  Span,
   StreamArgs,
   StreamOutcome,
   WorkerActivities,
@@ -55,6 +56,8 @@ export class Cast {
   decoded: DecodeAnswer = { ok: true, totalBytes: 0, spans: [] };
   probing: Promise<unknown> = Promise.resolve();
   checkpointing: Promise<unknown> = Promise.resolve();
+  /** What `writeTranscript` answers of holes, one call after the other; none in the end. */
+  readonly holes: Span[][] = [];
   writing = (): Promise<void> => Promise.resolve();
   readonly #watchers: (() => void)[] = [];
 
@@ -167,10 +170,11 @@ export class Stage {
       cast.checkpoints.push(args);
       await cast.checkpointing;
     },
-    writeTranscript: (args) => {
+    writeTranscript: async (args) => {
       const cast = this.#of(args.ref.id);
       cast.transcripts.push(args);
-      return cast.writing();
+      await cast.writing();
+      return { segments: args.segmentCount + (args.repairs?.spans ?? 0), holes: cast.holes.shift() ?? [] };
     },
     discardUpload: () => Promise.resolve(),
     probeAudio: async ({ ref }) => {

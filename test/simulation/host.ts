@@ -46,6 +46,8 @@ interface Activity {
 }
 
 const CHECKPOINT_EVERY = 4;
+/** A byte is 100 ms of speech here: 3 s. */
+const SKIP_BYTES = 30;
 
 export class Host {
   state: StreamState;
@@ -99,7 +101,7 @@ export class Host {
 
   handle(command: Command): void {
     const before = this.state;
-    this.#record(this.#rules.decide(command, before, this.#clock.nowMs));
+    this.#record(this.#rules.decide(command, before, this.#clock.nowMs).map((event) => scaled(event, before)));
     if (this.state !== before) this.#check(before);
     this.#react();
   }
@@ -249,6 +251,10 @@ export class Host {
     });
   }
 }
+
+/** As much is passed over as the short calls here can do without. */
+const scaled = (event: SessionEvent, { throughByte }: StreamState): SessionEvent =>
+  event.type === 'AudioSkipped' ? { ...event, toByte: Math.min(event.toByte, throughByte + SKIP_BYTES) } : event;
 
 const hasWork = ({ client, audioEndByte, endForced }: StreamState): boolean =>
   client !== null || audioEndByte !== null || endForced;

@@ -39,6 +39,8 @@ export type RecogniserEvent =
       readonly endMs: number;
     }
   | ({ readonly type: 'final' } & FinalResult)
+  /** There is speech in [startByte, endByte) of which no text could be made: it is transcribed again, alone, at the end. */
+  | { readonly type: 'unheard'; readonly startByte: number; readonly endByte: number }
   /**
    * The recogniser has taken in all bytes before `consumedByte`, and no speech before `settledByte` is outstanding: a new
    * recogniser may start there. Sent at least five times a second, by the recogniser itself, in silence too: when these

@@ -17,7 +17,15 @@ export interface ScriptedOptions {
   readonly realTimeFactor: number;
   /** When this file exists every recogniser fails, within {@link PROGRESS_MS}. */
   readonly failFile: string | null;
+  /** Live recognisers make no text of finals that begin in this stretch of the session, [from, to) in milliseconds. */
+  readonly unheardMs?: readonly [number, number] | null;
+  /** Live recognisers fail when they are given audio of this stretch. */
+  readonly poisonMs?: readonly [number, number] | null;
 }
+
+/** Whether a byte of the log lies in a stretch of [from, to) milliseconds. */
+const isIn = (byte: number, stretch: readonly [number, number] | null | undefined): boolean =>
+  stretch != null && byte >= stretch[0] * BYTES_PER_MS && byte < stretch[1] * BYTES_PER_MS;
 
 type Emit = (event: RecogniserEvent) => void;
 type Order = Uint8Array | 'finalize' | 'finish';
@@ -117,6 +125,10 @@ class ScriptedRecogniser implements Recogniser {
   }
 
   private consume(samples: Uint8Array): void {
+    if (this.live && isIn(this.atByte, this.options.poisonMs)) {
+      this.fail('told to fail at this audio');
+      return;
+    }
     let rest = samples;
     for (;;) {
       const room = this.segmentBytes - (this.atByte % this.segmentBytes);
@@ -142,7 +154,9 @@ class ScriptedRecogniser implements Recogniser {
   private makeFinal(): void {
     if (this.atByte === this.startByte) return;
     this.hash.update(`@${this.startByte}`);
-    this.send({ type: 'final', ...finalOf(this.hash.digest(), this.startByte, this.atByte) });
+    const { startByte, atByte: endByte } = this;
+    if (this.live && isIn(startByte, this.options.unheardMs)) this.send({ type: 'unheard', startByte, endByte });
+    else this.send({ type: 'final', ...finalOf(this.hash.digest(), startByte, endByte) });
     this.hash = createHash('sha256');
     this.startByte = this.atByte;
   }

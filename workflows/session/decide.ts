@@ -1,12 +1,16 @@
 /**
  * The rules of a stream of speech: a command and what is true give the events that follow. Pure: time is passed in.
  */
-import { REFUSAL } from '../contract.ts';
-import type { Attach, AudioFormat, Commit, Lease, StreamOutcome } from '../contract.ts';
+import { LOG_BYTES_PER_MS, REFUSAL } from '../contract.ts';
+import type { Attach, AudioFormat, Commit, Lease, Span, StreamOutcome } from '../contract.ts';
 import type { Ending, SessionEvent, StreamState } from './state.ts';
 
-/** So many recognisers may fail one after the other before the session is given up. */
+/** So many recognisers may fail one after the other before the audio at which they fail is passed over. */
 export const MAX_ENGINE_FAILURES = 5;
+/** So much audio is passed over at a time; it is transcribed again, alone, at the end. */
+export const SKIP_BYTES = 10_000 * LOG_BYTES_PER_MS;
+/** So often audio is passed over without a commit between before the session is given up: it is not the audio then. */
+export const MAX_SKIPS = 2;
 
 /**
  * So many segments may wait for their checkpoint while storage is away; more would outgrow what a workflow may carry
@@ -117,8 +121,18 @@ function decideCommit(commit: Commit, state: StreamState): SessionEvent[] {
   const segments = commit.segments.filter((segment) => segment.index >= state.nextIndex);
   const throughByte = Math.max(state.throughByte, commit.throughByte);
   if (segments.length === 0 && throughByte === state.throughByte) return [];
-  return [{ type: 'SegmentsCommitted', segments, throughByte }];
+  const holes = newHoles(commit, state);
+  return [
+    ...(holes.length === 0 ? [] : [{ type: 'HolesFound', holes } as const]),
+    { type: 'SegmentsCommitted', segments, throughByte },
+  ];
 }
+
+/** What an earlier commit has told of counts once. */
+const newHoles = ({ holes = [] }: Commit, { throughByte }: StreamState): Span[] =>
+  holes
+    .filter((hole) => hole.toByte > throughByte)
+    .map((hole) => ({ ...hole, fromByte: Math.max(hole.fromByte, throughByte) }));
 
 function decideFinish(endByte: number, state: StreamState, nowMs: number): SessionEvent[] {
   if (state.audioEndByte !== null) return [];
@@ -132,12 +146,14 @@ function decideStreamEnd(
 ): SessionEvent[] {
   switch (outcome.why) {
     case 'end':
-      return [closing({ state: 'completed', reason: null, detail: null })];
+      return [...heard(outcome, state), closing({ state: 'completed', reason: null, detail: null })];
     case 'rotate':
     case 'superseded':
       return [];
     case 'paused':
       return decideAway(generation, state, nowMs);
+    case 'quiet':
+      return [wantsSlot(generation, state) ? { type: 'SlotWanted', atMs: nowMs } : { type: 'SlotReleased' }];
     case 'gatewayLost':
       return state.generation > generation
         ? decideAway(generation, state, nowMs)
@@ -147,18 +163,34 @@ function decideStreamEnd(
     case 'fenced':
       return [{ type: 'SlotWanted', atMs: nowMs }];
     case 'engineFailed':
-      return state.engineFailures + 1 >= MAX_ENGINE_FAILURES
-        ? [closing({ state: 'failed', reason: 'engine_failed', detail: 'the recogniser failed again and again' })]
-        : [{ type: 'EngineFailed' }, { type: 'SlotWanted', atMs: nowMs }];
+      return decideEngineFailure(state, nowMs);
     default:
       return outcome.why satisfies never;
   }
 }
 
-/** The stream's client is away; a newer one, or audio that has an end, still wants a slot. */
+function heard({ throughByte = 0 }: StreamOutcome, state: StreamState): SessionEvent[] {
+  return throughByte > state.throughByte ? [{ type: 'AudioHeard', throughByte }] : [];
+}
+
+/** Another recogniser tries; where several have failed at the same place, the next one goes on behind it. */
+function decideEngineFailure(state: StreamState, nowMs: number): SessionEvent[] {
+  const again: SessionEvent = { type: 'SlotWanted', atMs: nowMs };
+  if (state.engineFailures + 1 < MAX_ENGINE_FAILURES) return [{ type: 'EngineFailed' }, again];
+  const toByte = Math.min(state.throughByte + SKIP_BYTES, state.audioEndByte ?? Infinity);
+  if (state.skips >= MAX_SKIPS || toByte <= state.throughByte) {
+    return [closing({ state: 'failed', reason: 'engine_failed', detail: 'the recogniser failed again and again' })];
+  }
+  return [{ type: 'AudioSkipped', toByte }, again];
+}
+
+/** A newer client than the stream knew of, or audio that has an end, wants a slot. */
+const wantsSlot = (generation: number, { audioEndByte, endForced, client, generation: newest }: StreamState): boolean =>
+  audioEndByte !== null || endForced || (client !== null && newest > generation);
+
+/** The stream's client is away. */
 function decideAway(generation: number, state: StreamState, nowMs: number): SessionEvent[] {
-  const ends = state.audioEndByte !== null || state.endForced;
-  if (ends || (state.client !== null && state.generation > generation)) return [{ type: 'SlotWanted', atMs: nowMs }];
+  if (wantsSlot(generation, state)) return [{ type: 'SlotWanted', atMs: nowMs }];
   const detached: SessionEvent[] = state.client === null ? [] : [{ type: 'ClientDetached', atMs: nowMs }];
   return [...detached, { type: 'SlotReleased' }];
 }

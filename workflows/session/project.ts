@@ -1,7 +1,9 @@
 /** What others see of a stream's state. */
 import { LOG_BYTES_PER_MS } from '../contract.ts';
 import type {
+  Coverage,
   PriorityClass,
+  Repairs,
   SessionResult,
   SessionView,
   StreamArgs,
@@ -60,10 +62,12 @@ export function streamArgsOf(state: StreamState, input: StreamInput, workflowId:
   };
 }
 
+const fromByteOf = (input: StreamInput): number => (input.kind === 'span' ? input.fromByte : 0);
+
 /** Milliseconds of audio that the committed segments account for. */
 function audioMs(state: StreamState, input: StreamInput): number {
-  const fromByte = input.kind === 'span' ? input.fromByte : 0;
-  return Math.round((Math.max(state.throughByte, state.audioEndByte ?? 0) - fromByte) / LOG_BYTES_PER_MS);
+  const fromByte = fromByteOf(input);
+  return Math.round(((state.audioEndByte ?? state.throughByte) - fromByte) / LOG_BYTES_PER_MS);
 }
 
 export function transcriptArgsOf(state: StreamState, input: StreamInput, ending: Ending): WriteTranscriptArgs {
@@ -75,12 +79,22 @@ export function transcriptArgsOf(state: StreamState, input: StreamInput, ending:
     state: ending.state,
     audioMs: audioMs(state, input),
   };
+  const coverage: Coverage = {
+    fromByte: fromByteOf(input),
+    toByte: input.kind === 'span' ? input.toByte : null,
+    throughByte: state.throughByte,
+    holes: state.holes,
+  };
   const span = input.kind === 'span' ? input.span : null;
-  return { ref: input.ref, span, tail: state.tail, segmentCount: state.nextIndex, meta };
+  // Only a live session that came to its end repairs its holes: a file repairs those of its spans.
+  const repairs = input.kind === 'live' && ending.state === 'completed' ? null : NO_REPAIRS;
+  return { ref: input.ref, span, tail: state.tail, segmentCount: state.nextIndex, meta, coverage, repairs };
 }
+
+const NO_REPAIRS: Repairs = { firstSpan: 0, spans: 0, open: [] };
 
 export function resultOf(state: StreamState, input: StreamInput): SessionResult {
   if (state.phase.name !== 'ended') throw new Error(`no result in phase ${state.phase.name}`);
   const { ending } = state.phase;
-  return { ...ending, segments: state.nextIndex, audioMs: audioMs(state, input) };
+  return { ...ending, segments: state.nextIndex, audioMs: audioMs(state, input), holes: state.holes };
 }

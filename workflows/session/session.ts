@@ -13,6 +13,7 @@ import {
   defineSignal,
   defineUpdate,
   isCancellation,
+  patched,
   proxyActivities,
   setHandler,
   sleep,
@@ -38,15 +39,18 @@ import type {
   SpanInput,
   StreamInput,
   StreamOutcome,
+  TranscriptWritten,
   WorkerActivities,
   WorkerLost,
+  WriteTranscriptArgs,
 } from '../contract.ts';
 import { streamAttributes } from '../attributes.ts';
 import { decide, refuseAttach, refuseCommit } from './decide.ts';
 import type { Command, Refusal } from './decide.ts';
 import { priorityKey, resultOf, streamArgsOf, transcriptArgsOf, viewOf } from './project.ts';
-import { evolve, initialState } from './state.ts';
+import { carriedState, evolve, initialState } from './state.ts';
 import type { Phase, StreamState } from './state.ts';
+import { repairHoles } from '../spans.ts';
 
 const attachUpdate = defineUpdate<AttachAnswer, [Attach]>(UPDATE.attach);
 const commitUpdate = defineUpdate<CommitAnswer, [Commit]>(UPDATE.commit);
@@ -82,7 +86,7 @@ class StreamRun {
 
   constructor(input: StreamInput, carried: StreamState | undefined) {
     this.input = input;
-    this.state = carried ?? initialState(input, Date.now());
+    this.state = carried === undefined ? initialState(input, Date.now()) : carriedState(carried);
   }
 
   handle(command: Command): void {
@@ -97,7 +101,9 @@ class StreamRun {
   }
 
   #priorityKey(): number {
-    return priorityKey(this.input.kind, this.input.priority, this.state.epoch > 0);
+    const { kind, priority } = this.input;
+    const isUrgent = kind === 'span' && this.input.urgent === true;
+    return priorityKey(isUrgent ? 'live' : kind, priority, isUrgent || this.state.epoch > 0);
   }
 
   /** History has grown so far that the next quiet moment is used to continue as new. */
@@ -296,10 +302,24 @@ function endStream(run: StreamRun, epoch: number, asked: number, outcome: Stream
   return outcome.why === 'rotate';
 }
 
+/** What of the audio has no text is transcribed again, alone, before the transcript is written. */
 async function close(run: StreamRun, phase: Extract<Phase, { name: 'closing' }>): Promise<void> {
-  await control().writeTranscript(transcriptArgsOf(run.state, run.input, phase.ending));
+  const args = transcriptArgsOf(run.state, run.input, phase.ending);
+  let written = await write(args);
+  if (args.repairs === null && written.holes.length > 0) {
+    const repairs = await repairHoles(run.input, 0, written.holes, true);
+    written = await write({ ...args, repairs });
+  }
+  const { segments, holes } = written;
+  run.state = evolve(run.state, { type: 'HolesRepaired', segments: segments - run.state.nextIndex, holes });
   run.state = evolve(run.state, { type: 'SessionEnded' });
   run.publish();
+}
+
+/** An orchestrator of an earlier version has answered nothing: it knew of no holes. */
+async function write(args: WriteTranscriptArgs): Promise<TranscriptWritten> {
+  const written = (await control().writeTranscript(args)) as TranscriptWritten | undefined;
+  return written ?? { segments: args.segmentCount, holes: [] };
 }
 
 /** Runs until the session has ended or the workflow is to continue as new. */
@@ -328,12 +348,25 @@ async function runPhases(run: StreamRun): Promise<'ended' | 'rotate'> {
   }
 }
 
+/** Where Temporal itself cancels a live session (its UI), that ends it as our own `cancel` does: with its transcript. */
+async function runUncut(run: StreamRun): Promise<'ended' | 'rotate'> {
+  try {
+    return await runPhases(run);
+  } catch (error) {
+    if (!isCancellation(error) || run.input.kind !== 'live' || !patched('cancelled-with-transcript')) throw error;
+    return CancellationScope.nonCancellable(() => {
+      run.handle({ type: 'Cancel' });
+      return runPhases(run);
+    });
+  }
+}
+
 async function runStream(input: StreamInput, run: StreamRun): Promise<SessionResult> {
   serve(run);
   // The run before may have left one unfinished; while too much waits for it no commit comes that would begin another.
   run.checkpointWhenDue();
-  const how = await runPhases(run);
-  await condition(allHandlersFinished);
+  const how = await runUncut(run);
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   if (how === 'rotate') {
     return await continueAsNew<(input: StreamInput, state: StreamState) => Promise<SessionResult>>(input, run.state);
   }

@@ -2,7 +2,8 @@
  * What is true of one stream of speech (a live session or a span of a file), as a fold over its events. Plain JSON:
  * this state is carried through continue-as-new.
  */
-import type { GatewayAddress, Lease, Segment, SessionResult, StreamInput } from '../contract.ts';
+import type { GatewayAddress, Lease, Segment, SessionResult, Span, StreamInput } from '../contract.ts';
+import { atMost } from '../coverage.ts';
 
 export interface Ending {
   readonly state: SessionResult['state'];
@@ -51,7 +52,20 @@ export interface StreamState {
   readonly handoverEpoch: number;
   /** Recognisers that failed one after the other without a commit between. */
   readonly engineFailures: number;
+  /** Stretches of audio that were passed over: no recogniser could make text of them. */
+  readonly holes: readonly Span[];
+  /** Stretches passed over one after the other without a commit between. */
+  readonly skips: number;
 }
+
+/** What a run that began with an earlier version may lack. */
+type Carried = Omit<StreamState, 'holes' | 'skips'> & Partial<StreamState>;
+
+/** The state that an earlier run has left. */
+export const carriedState = (carried: Carried): StreamState => ({ ...carried, holes: carried.holes ?? [], skips: carried.skips ?? 0 });
+
+/** More stretches than this are joined with their neighbours: the state is carried through continue-as-new. */
+const MAX_HOLES = 100;
 
 export type SessionEvent =
   | { readonly type: 'ClientAttached'; readonly client: Client }
@@ -65,6 +79,14 @@ export type SessionEvent =
   | { readonly type: 'EngineFailed' }
   | { readonly type: 'SegmentsCommitted'; readonly segments: readonly Segment[]; readonly throughByte: number }
   | { readonly type: 'SegmentsCheckpointed'; readonly end: number }
+  /** Audio that was heard and needs no commit. */
+  | { readonly type: 'AudioHeard'; readonly throughByte: number }
+  /** Speech without text. */
+  | { readonly type: 'HolesFound'; readonly holes: readonly Span[] }
+  /** Recognisers fail here again and again: the next one goes on behind it. */
+  | { readonly type: 'AudioSkipped'; readonly toByte: number }
+  /** Holes were transcribed again, at the end: so many segments follow the others, and these holes are left. */
+  | { readonly type: 'HolesRepaired'; readonly segments: number; readonly holes: readonly Span[] }
   | { readonly type: 'AudioEnded'; readonly endByte: number }
   | { readonly type: 'EndForced' }
   | { readonly type: 'SessionClosing'; readonly ending: Ending }
@@ -89,6 +111,8 @@ export function initialState(input: StreamInput, nowMs: number): StreamState {
     endForced: false,
     handoverEpoch: 0,
     engineFailures: 0,
+    holes: [],
+    skips: 0,
   };
 }
 
@@ -123,10 +147,25 @@ export function evolve(state: StreamState, event: SessionEvent): StreamState {
         nextIndex: state.nextIndex + event.segments.length,
         throughByte: event.throughByte,
         engineFailures: 0,
+        skips: 0,
       };
     case 'SegmentsCheckpointed':
       if (event.end <= state.tailFrom) return state;
       return { ...state, tail: state.tail.slice(event.end - state.tailFrom), tailFrom: event.end };
+    case 'AudioHeard':
+      return { ...state, throughByte: event.throughByte };
+    case 'HolesFound':
+      return { ...state, holes: atMost(MAX_HOLES, [...state.holes, ...event.holes]) };
+    case 'AudioSkipped':
+      return {
+        ...state,
+        holes: atMost(MAX_HOLES, [...state.holes, { fromByte: state.throughByte, toByte: event.toByte }]),
+        throughByte: event.toByte,
+        engineFailures: 0,
+        skips: state.skips + 1,
+      };
+    case 'HolesRepaired':
+      return { ...state, nextIndex: state.nextIndex + event.segments, holes: event.holes };
     case 'AudioEnded':
       return { ...state, audioEndByte: event.endByte };
     case 'EndForced':

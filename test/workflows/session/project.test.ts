@@ -86,7 +86,7 @@ describe('the length of a session', () => {
     const state = close(
       given(live, attached(), granted(1), committed(1, 0, 2), finished(160_000), streamEnded(1, 'end')),
     );
-    expect(resultOf(state, live)).toEqual({ ...COMPLETED, segments: 2, audioMs: 5000 });
+    expect(resultOf(state, live)).toEqual({ ...COMPLETED, segments: 2, audioMs: 5000, holes: [] });
   });
 
   test('of a span counts from its first byte', () => {

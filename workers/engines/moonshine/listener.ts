@@ -34,6 +34,9 @@ const MAX_WAITING_FINALS = { live: 3, file: 2 } as const;
 /** Enough for the finals that may wait, an utterance and what is not yet forgotten. */
 const MAX_HELD_SAMPLES = 64 * RATE;
 
+/** So much voice, in samples, is speech. */
+const MIN_SPEECH = RATE;
+
 const toMs = (sample: number): number => Math.round((sample * 1000) / RATE);
 
 /** One recogniser inside the recognition thread: takes in audio, asks for stretches to be recognised, tells the results. */
@@ -183,9 +186,17 @@ export class Listener {
     const words = spreadWords(text, this.spans.within(from, to));
     const first = words[0];
     const last = words.at(-1);
-    if (first === undefined || last === undefined) return;
+    if (first === undefined || last === undefined) {
+      this.tellUnheard(from, to);
+      return;
+    }
     const place = { startMs: first.startMs, endMs: last.endMs, startByte: from * 2, endByte: to * 2 };
     this.emit({ type: 'final', text: text.trim(), words, timing: 'estimated', ...place });
+  }
+
+  /** A cough or a click is no speech; more than that without text is. */
+  private tellUnheard(from: number, to: number): void {
+    if (this.spans.voiced(from, to) >= MIN_SPEECH) this.emit({ type: 'unheard', startByte: from * 2, endByte: to * 2 });
   }
 
   private tellPartial({ from, to }: Cut, text: string): void {

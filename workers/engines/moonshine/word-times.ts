@@ -24,11 +24,20 @@ export class VoicedSpans {
 
   /** The speech within [from, to), in order; the whole stretch when there is none. */
   within(from: number, to: number): readonly Span[] {
+    const inside = this.inside(from, to);
+    return inside.length > 0 ? inside : [{ from, to }];
+  }
+
+  /** How many samples of [from, to) are speech. */
+  voiced(from: number, to: number): number {
+    return this.inside(from, to).reduce((sum, span) => sum + span.to - span.from, 0);
+  }
+
+  private inside(from: number, to: number): Span[] {
     const all = this.from === null ? this.spans : [...this.spans, { from: this.from, to }];
-    const inside = all
+    return all
       .map((span) => ({ from: Math.max(from, span.from), to: Math.min(to, span.to) }))
       .filter((span) => span.to > span.from);
-    return inside.length > 0 ? inside : [{ from, to }];
   }
 
   forget(before: number): void {
