@@ -27,14 +27,18 @@ export class TranscriptView {
   add({ startMs, text }) {
     const isFollowed = this.#isNearTheEnd();
     const time = element('time', { datetime: `PT${(startMs / 1000).toFixed(1)}S` }, clock(startMs));
-    this.#finals.append(element('li', {}, time, element('p', { dir: 'auto' }, text)));
+    const line = element('li', { 'data-start': String(startMs) }, time, element('p', { dir: 'auto' }, text));
+    // What was transcribed again at the end belongs before what came earlier.
+    const after = [...this.#finals.children].find((other) => Number(other.getAttribute('data-start')) > startMs);
+    this.#finals.insertBefore(line, after ?? null);
     this.empty('');
     if (isFollowed) this.#follow();
   }
 
   /** Adds those that are not shown yet. @param {readonly Line[]} lines all of the session */
   show(lines) {
-    for (const line of lines.slice(this.count)) this.add(line);
+    const shown = new Set([...this.#finals.children].map((line) => line.getAttribute('data-start')));
+    for (const line of lines) if (!shown.has(String(line.startMs))) this.add(line);
   }
 
   /** @param {string} text */

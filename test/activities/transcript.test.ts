@@ -142,7 +142,8 @@ test('spans are joined in order and numbered through', async () => {
   await checkpoint(segments(0, 2), 0);
   await write([segment(2)], 3, 0);
   await write([], 0, 1);
-  await write([segment(0, 'Eleventh.'), segment(1, 'Twelfth.')], 2, 2);
+  const later = (index: number, text: string) => ({ ...segment(index + 3, text), index });
+  await write([later(0, 'Eleventh.'), later(1, 'Twelfth.')], 2, 2);
   expect(await merge(3)).toBe(5);
   expect(await merge(3)).toBe(5);
   expect(document().segments.map(({ index, text }) => `${index} ${text}`)).toEqual([

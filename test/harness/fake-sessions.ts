@@ -14,6 +14,7 @@ import type {
   SessionRef,
   SessionResult,
   SessionView,
+  StreamOutcome,
 } from '../../workflows/contract.ts';
 import { decide, refuseAttach, refuseCommit } from '../../workflows/session/decide.ts';
 import type { Command } from '../../workflows/session/decide.ts';
@@ -79,6 +80,12 @@ export class FakeSessions implements SessionsPort {
     const refusal = refuseCommit(this.state(id), commit);
     if (refusal !== null) throw new Error(refusal.message);
     this.command(id, { type: 'CommitSegments', commit });
+  }
+
+  /** The worker's stream has ended. @param generation the newest attach that the worker knew; the present one otherwise */
+  endStream(id: string, why: StreamOutcome['why'], generation = this.state(id).generation): void {
+    const { epoch } = this.state(id);
+    this.command(id, { type: 'EndStream', epoch, generation, outcome: { why, detail: null } });
   }
 
   /** The worker has drained: the transcript is written, and the session has its result. */

@@ -75,6 +75,12 @@ export const BROKEN_RULES: Readonly<Record<string, Rules>> = {
         : evolve(state, event),
     refuseCommit,
   },
+  'audio that is passed over is forgotten': {
+    decide,
+    evolve: (state, event) =>
+      event.type === 'AudioSkipped' ? { ...evolve(state, event), holes: state.holes } : evolve(state, event),
+    refuseCommit,
+  },
   'a checkpoint takes one final too many': {
     decide,
     evolve: (state, event) =>

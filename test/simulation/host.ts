@@ -212,7 +212,7 @@ export class Host {
   #streamEnded(epoch: number, generation: number, outcome: StreamOutcome): void {
     this.#activity = null;
     const { phase } = this.state;
-    this.handle({ type: 'EndStream', epoch, generation, outcome });
+    this.handle({ type: 'EndStream', epoch, generation, outcome, mayPassOver: true });
     if (outcome.why === 'rotate') this.continueAsNew();
     // Superseded: the loop of the real one has begun another activity already, or does so now.
     else if (this.state.phase === phase) this.#react();

@@ -1,7 +1,6 @@
 /** The workflows as they are, on a Temporal server, between hand-made activities. */
-import { WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import { REFUSAL, SIGNAL, UPDATE } from '../../workflows/contract.ts';
 import type { FileInput, LiveInput, ProbeAnswer, StreamArgs } from '../../workflows/contract.ts';
 import type { StreamState } from '../../workflows/session/state.ts';
@@ -151,20 +150,60 @@ describe('a live session', () => {
       detail: null,
       segments: 1,
       audioMs: 1000,
+      holes: [],
     });
     expect(cast.transcripts).toMatchObject([{ segmentCount: 1, meta: { state: 'cancelled' } }]);
     await told.promise;
   });
 
-  on('cancelled from Temporal’s own UI ends, however busy it is', async (here, cast) => {
-    cast.checkpointing = new Promise(() => undefined);
-    const handle = await here.startLive(liveInput(cast, { checkpointEverySegments: 1 }));
-    await cast.begun(1);
-    await here.commit(handle.workflowId, { epoch: 1, segments: [segment(0)], throughByte: 32_000 });
-    await handle.cancel();
-    const ending = await here.result(handle).catch((error: unknown) => error);
-    expect(ending).toBeInstanceOf(WorkflowFailedError);
-    expect((ending as WorkflowFailedError).cause).toBeInstanceOf(CancelledFailure);
+  on(
+    'cancelled from Temporal’s own UI ends as cancelled, with its transcript, however busy it is',
+    async (here, cast) => {
+      cast.checkpointing = new Promise(() => undefined);
+      const handle = await here.startLive(liveInput(cast, { checkpointEverySegments: 1 }));
+      await cast.begun(1);
+      await here.commit(handle.workflowId, { epoch: 1, segments: [segment(0)], throughByte: 32_000 });
+      await handle.cancel();
+      expect(await here.result(handle)).toMatchObject({ state: 'cancelled', segments: 1 });
+      expect(cast.transcripts).toMatchObject([{ segmentCount: 1, meta: { state: 'cancelled' } }]);
+    },
+  );
+
+  on('with holes has them transcribed again, alone and before new sessions, and then joined in', async (here, cast) => {
+    const holes = [
+      { fromByte: 32_000, toByte: 64_000 },
+      { fromByte: 96_000, toByte: 128_000 },
+    ];
+    cast.holes.push(holes);
+    cast.stream = async ({ workflowId, kind, fromByte, lease }) => {
+      if (kind === 'live') return { ...done, throughByte: 128_000 };
+      // The first is transcribed this time, the second fails for good.
+      if (fromByte !== 32_000) return { why: 'engineFailed', detail: null };
+      await here.commit(workflowId, { epoch: lease.epoch, segments: [segment(0)], throughByte: 64_000 });
+      return done;
+    };
+    const handle = await here.startLive(liveInput(cast));
+    expect(await here.result(handle)).toMatchObject({ state: 'completed' });
+    const ofSession = cast.transcripts.filter((args) => args.span === null);
+    expect(ofSession).toMatchObject([
+      { repairs: null, coverage: { throughByte: 128_000 } },
+      { repairs: { firstSpan: 0, spans: 2, open: [holes[1]] } },
+    ]);
+    expect(
+      cast.streams.filter(({ kind }) => kind === 'span').map(({ fromByte, toByte }) => [fromByte, toByte]),
+    ).toContainEqual([32_000, 64_000]);
+    expect(cast.allocations.slice(1).every(({ priority }) => priority === 1)).toBe(true);
+  });
+
+  on('whose client sends nothing gives its slot back, and asks for one when audio comes again', async (here, cast) => {
+    cast.stream = (args) =>
+      Promise.resolve(cast.streams.length === 1 ? { why: 'quiet', detail: null, generation: args.generation } : done);
+    const handle = await here.startLive(liveInput(cast));
+    for (let view = await here.view(handle); view.state !== 'idle'; view = await here.view(handle));
+    expect(await here.view(handle)).toMatchObject({ attached: true, lease: null });
+    await here.attach(handle, attach('c1', 'g1'));
+    expect(await here.result(handle)).toMatchObject({ state: 'completed' });
+    expect(cast.allocations).toHaveLength(2);
   });
 
   on('whose recogniser fails again and again is failed, with its reason', async (here, cast) => {

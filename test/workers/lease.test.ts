@@ -5,7 +5,7 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { Engine, RecogniserEvent } from '../../workers/engines/engine.ts';
 import { Leases } from '../../workers/leases.ts';
-import type { CommitAnswer, StreamArgs } from '../../workflows/contract.ts';
+import type { Commit, CommitAnswer, StreamArgs } from '../../workflows/contract.ts';
 
 type Dial = readonly [socket: WebSocket, query: URLSearchParams];
 
@@ -32,6 +32,8 @@ async function dialled(): Promise<Dial> {
 /** A worker with one slot. `tell` lets its recogniser say something; `answer` lets the workflow answer a commit. */
 function worker(open: () => void = () => undefined) {
   const commits = Promise.withResolvers<CommitAnswer>();
+  const asked: Commit[] = [];
+  let heardBytes = 0;
   const deaf: (event: RecogniserEvent) => void = () => undefined;
   const heard = { tell: deaf, finished: Promise.withResolvers<undefined>() };
   const engine: Engine = {
@@ -39,11 +41,20 @@ function worker(open: () => void = () => undefined) {
       open();
       heard.tell = onEvent;
       const nothing = (): void => undefined;
-      return { accept: nothing, finalize: nothing, close: nothing, finish: () => heard.finished.resolve(undefined) };
+      return {
+        accept: ({ length }) => (heardBytes += length),
+        finalize: nothing,
+        close: nothing,
+        finish: () => heard.finished.resolve(undefined),
+      };
     },
     close: () => Promise.resolve(),
   };
-  const leases = new Leases('w', engine, { commit: () => commits.promise }, SETTINGS, () => undefined);
+  const commit = (_workflowId: string, _updateId: string, commit: Commit) => {
+    asked.push(commit);
+    return commits.promise;
+  };
+  const leases = new Leases('w', engine, { commit }, SETTINGS, () => undefined);
   const lease = leases.grant({ workflowId: WORKFLOW, epoch: 1, model: 'en', leaseTtlMs: 60_000 });
   const stream = (generation: number, gateway: string, instance = `g${generation}`) => {
     const ref = { tenant: 'default', id: 's' };
@@ -51,7 +62,7 @@ function worker(open: () => void = () => undefined) {
     const at = { workflowId: WORKFLOW, ref, lease, kind: 'live', language: 'en', generation } as const;
     return leases.stream({ ...at, ...from, gateway: { url: gateway, instance } } satisfies StreamArgs);
   };
-  return { leases, heard, commits, stream };
+  return { leases, heard, commits, asked, stream, heardBytes: () => heardBytes };
 }
 
 const final = { type: 'final', text: 'a', startMs: 0, endMs: 1, words: [], timing: 'model' } as const;
@@ -99,4 +110,47 @@ test('a recogniser that cannot be opened, and an address that is none, free the 
   const lost = worker();
   expect(await lost.stream(1, 'gateway:8080')).toMatchObject({ why: 'engineFailed' });
   expect(lost.leases.sessions).toEqual([]);
+});
+
+test('a lease whose client is there and sends nothing ends as quiet', async () => {
+  const { heard, stream } = worker();
+  const outcome = stream(3, url());
+  const [socket] = await dialled();
+  socket.send(JSON.stringify({ type: 'pause', quiet: true }));
+  await heard.finished.promise;
+  heard.tell({ type: 'finished' });
+  expect(await outcome).toMatchObject({ why: 'quiet', generation: 3 });
+});
+
+test('speech without text is committed as a hole, with what is committed next', async () => {
+  const { heard, commits, asked, stream, leases } = worker();
+  void stream(1, url());
+  await dialled();
+  heard.tell({ type: 'unheard', startByte: 320, endByte: 640 });
+  heard.tell({ ...final, startByte: 640, endByte: 960 });
+  commits.resolve({ nextIndex: 1, rotate: false });
+  while (asked.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  expect(asked).toMatchObject([
+    { segments: [], throughByte: 640, holes: [{ fromByte: 320, toByte: 640 }] },
+    { segments: [{ index: 0 }], throughByte: 960 },
+  ]);
+  expect(asked[1]).not.toHaveProperty('holes');
+  leases.releaseAll();
+});
+
+test('an end that comes before all the audio is not taken for the end: what is missing is asked for', async () => {
+  const { heard, stream, heardBytes } = worker();
+  const outcome = stream(1, url());
+  const [socket] = await dialled();
+  socket.send(Buffer.alloc(100));
+  const again = dialled();
+  socket.send(JSON.stringify({ type: 'end', bytes: 160 }));
+  const [present, query] = await again;
+  expect(query.get('fromByte')).toBe('100');
+  present.send(Buffer.alloc(60));
+  present.send(JSON.stringify({ type: 'end', bytes: 160 }));
+  await heard.finished.promise;
+  expect(heardBytes()).toBe(160);
+  heard.tell({ type: 'finished' });
+  expect(await outcome).toEqual({ why: 'end', detail: null, throughByte: 160 });
 });

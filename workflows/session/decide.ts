@@ -24,7 +24,14 @@ export type Command =
   | { readonly type: 'GrantLease'; readonly lease: Lease }
   | { readonly type: 'LoseWorker'; readonly epoch: number }
   | { readonly type: 'HandOver' }
-  | { readonly type: 'EndStream'; readonly epoch: number; readonly generation: number; readonly outcome: StreamOutcome }
+  | {
+      readonly type: 'EndStream';
+      readonly epoch: number;
+      readonly generation: number;
+      readonly outcome: StreamOutcome;
+      /** Audio at which recognisers fail may be passed over; absent in sessions that began when it was not. */
+      readonly mayPassOver?: boolean;
+    }
   | { readonly type: 'CommitSegments'; readonly commit: Commit }
   | { readonly type: 'FinishAudio'; readonly endByte: number }
   | { readonly type: 'ExpireWindow' }
@@ -140,7 +147,7 @@ function decideFinish(endByte: number, state: StreamState, nowMs: number): Sessi
 }
 
 function decideStreamEnd(
-  { outcome, generation }: Extract<Command, { type: 'EndStream' }>,
+  { outcome, generation, mayPassOver = false }: Extract<Command, { type: 'EndStream' }>,
   state: StreamState,
   nowMs: number,
 ): SessionEvent[] {
@@ -163,7 +170,7 @@ function decideStreamEnd(
     case 'fenced':
       return [{ type: 'SlotWanted', atMs: nowMs }];
     case 'engineFailed':
-      return decideEngineFailure(state, nowMs);
+      return decideEngineFailure(mayPassOver, state, nowMs);
     default:
       return outcome.why satisfies never;
   }
@@ -173,12 +180,16 @@ function heard({ throughByte = 0 }: StreamOutcome, state: StreamState): SessionE
   return throughByte > state.throughByte ? [{ type: 'AudioHeard', throughByte }] : [];
 }
 
-/** Another recogniser tries; where several have failed at the same place, the next one goes on behind it. */
-function decideEngineFailure(state: StreamState, nowMs: number): SessionEvent[] {
+/**
+ * Another recogniser tries; where several have failed at the same place, the next one goes on behind it. Where none has
+ * ever given a final, it is not the audio.
+ */
+function decideEngineFailure(mayPassOver: boolean, state: StreamState, nowMs: number): SessionEvent[] {
   const again: SessionEvent = { type: 'SlotWanted', atMs: nowMs };
   if (state.engineFailures + 1 < MAX_ENGINE_FAILURES) return [{ type: 'EngineFailed' }, again];
   const toByte = Math.min(state.throughByte + SKIP_BYTES, state.audioEndByte ?? Infinity);
-  if (state.skips >= MAX_SKIPS || toByte <= state.throughByte) {
+  const isInVain = state.nextIndex === 0 || state.skips >= MAX_SKIPS || toByte <= state.throughByte;
+  if (!mayPassOver || isInVain) {
     return [closing({ state: 'failed', reason: 'engine_failed', detail: 'the recogniser failed again and again' })];
   }
   return [{ type: 'AudioSkipped', toByte }, again];

@@ -298,7 +298,8 @@ async function handOverWhenWanted(run: StreamRun, phase: Extract<Phase, { name: 
 
 /** @param asked the newest attach when the stream was asked for; the lease may have begun to end before that. */
 function endStream(run: StreamRun, epoch: number, asked: number, outcome: StreamOutcome): boolean {
-  run.handle({ type: 'EndStream', epoch, generation: outcome.generation ?? asked, outcome });
+  const mayPassOver = outcome.why === 'engineFailed' && patched('audio-passed-over');
+  run.handle({ type: 'EndStream', epoch, generation: outcome.generation ?? asked, outcome, mayPassOver });
   return outcome.why === 'rotate';
 }
 

@@ -62,7 +62,11 @@ export interface StreamState {
 type Carried = Omit<StreamState, 'holes' | 'skips'> & Partial<StreamState>;
 
 /** The state that an earlier run has left. */
-export const carriedState = (carried: Carried): StreamState => ({ ...carried, holes: carried.holes ?? [], skips: carried.skips ?? 0 });
+export const carriedState = (carried: Carried): StreamState => ({
+  ...carried,
+  holes: carried.holes ?? [],
+  skips: carried.skips ?? 0,
+});
 
 /** More stretches than this are joined with their neighbours: the state is carried through continue-as-new. */
 const MAX_HOLES = 100;

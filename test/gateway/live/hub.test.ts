@@ -452,6 +452,46 @@ describe('a worker', () => {
     await worker.inbox.next('pause');
   });
 
+  test('is told to pause when the client sends nothing, and is asked for again when audio comes', async () => {
+    const edge = await open({ quietGraceMs: 20 });
+    const { client, worker } = await streaming(edge);
+    client.send(audio(100));
+    expect(await worker.inbox.next('pause')).toEqual({ type: 'pause', quiet: true });
+    worker.socket.close(PLANE_CLOSE.leaseEnded);
+    await worker.code();
+    edge.sessions.endStream('s', 'quiet');
+    await turns();
+    expect(edge.sessions.state('s')).toMatchObject({ phase: { name: 'idle' }, client: {} });
+    client.send(audio(100, 100));
+    await edge.sessions.until('s', ({ phase }) => phase.name === 'queued');
+    edge.sessions.grant('s');
+    const next = await edge.worker({ epoch: 2, fromByte: 100 });
+    expect((await next.inbox.audioOf(100)).equals(audio(100, 100))).toBe(true);
+    await client.inbox.until(() => client.inbox.ofType('started').length === 2);
+  });
+
+  test('that has a client again which spoke while it paused is asked for at once', async () => {
+    const edge = await open({ quietGraceMs: 20 });
+    const { client, worker } = await streaming(edge);
+    await worker.inbox.next('pause');
+    client.send(audio(100));
+    await client.acked(100);
+    worker.socket.close(PLANE_CLOSE.leaseEnded);
+    await edge.sessions.untilAsked('attach', 2);
+    edge.sessions.endStream('s', 'quiet', 1);
+    expect(edge.sessions.state('s').phase.name).toBe('queued');
+  });
+
+  test('that paused for a quiet client is asked for when the client says its end', async () => {
+    const edge = await open({ quietGraceMs: 20 });
+    const { client, worker } = await streaming(edge);
+    await worker.inbox.next('pause');
+    worker.socket.close(PLANE_CLOSE.leaseEnded);
+    edge.sessions.endStream('s', 'quiet');
+    client.say({ type: 'end' });
+    await edge.sessions.until('s', ({ phase }) => phase.name === 'queued');
+  });
+
   test('is not told to pause when the client is there', async () => {
     const edge = await open({ clientGraceMs: 1 });
     const { client, worker } = await streaming(edge);

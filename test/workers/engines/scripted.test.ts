@@ -236,3 +236,26 @@ test('a recogniser fails once the file exists that tells it to', async () => {
   await failing.close();
   await rm(folder, { recursive: true });
 });
+
+test('makes no text of a stretch it is told not to hear, and fails at one that is poison, as long as it is live', async () => {
+  const audio = Buffer.alloc(4 * SEGMENT_MS * 32, 'audio');
+  const kinds = async (mode: 'live' | 'file', options: object): Promise<string[]> => {
+    const types: string[] = [];
+    await new Promise<void>((resolve) => {
+      const engine = openScriptedEngine({ ...defaults, ...options });
+      const recogniser = engine.open({ fromByte: 0, mode, language: 'en' }, ({ type }) => {
+        if (type !== 'partial' && type !== 'progress') types.push(type);
+        if (type === 'finished' || type === 'failed') resolve();
+      });
+      for (let at = 0; at < audio.length; at += 320) recogniser.accept(audio.subarray(at, at + 320));
+      recogniser.finish();
+    });
+    return types;
+  };
+  const unheardMs = [SEGMENT_MS, 2 * SEGMENT_MS];
+  expect(await kinds('live', { unheardMs })).toEqual(['final', 'unheard', 'final', 'final', 'finished']);
+  expect(await kinds('file', { unheardMs })).toEqual(['final', 'final', 'final', 'final', 'finished']);
+  const poisonMs = [2 * SEGMENT_MS, 3 * SEGMENT_MS];
+  expect(await kinds('live', { poisonMs })).toEqual(['final', 'final', 'failed']);
+  expect(await kinds('file', { poisonMs })).toEqual(['final', 'final', 'final', 'final', 'finished']);
+});

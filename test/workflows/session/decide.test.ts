@@ -2,12 +2,14 @@ import { REFUSAL } from '../../../workflows/contract.ts';
 import {
   decide,
   MAX_ENGINE_FAILURES,
+  MAX_SKIPS,
   MAX_TAIL_SEGMENTS,
   refuseAttach,
   refuseCommit,
+  SKIP_BYTES,
 } from '../../../workflows/session/decide.ts';
 import type { Command } from '../../../workflows/session/decide.ts';
-import { evolve, initialState } from '../../../workflows/session/state.ts';
+import { carriedState, evolve, initialState } from '../../../workflows/session/state.ts';
 import type { StreamState } from '../../../workflows/session/state.ts';
 import {
   after,
@@ -304,6 +306,102 @@ describe('a handover', () => {
 
   test('that is done asks for another worker, also where the client is away', () => {
     expect(eventsOf(after(streaming, HAND_OVER), streamEnded(1, 'handedOver'))).toEqual(['SlotWanted']);
+  });
+});
+
+describe('a hole', () => {
+  const hole = { fromByte: 10_000, toByte: 20_000 };
+  const told = (epoch: number, throughByte: number, holes = [hole]): Command => ({
+    type: 'CommitSegments',
+    commit: { epoch, segments: [], throughByte, holes },
+  });
+  /** Recognisers fail one after the other, until something else follows than another try. */
+  function failing(from: StreamState): StreamState {
+    let state = from;
+    for (let n = 0; n < MAX_ENGINE_FAILURES && state.phase.name === 'streaming'; n += 1) {
+      state = after(state, streamEnded(state.epoch, 'engineFailed'));
+      if (state.phase.name === 'queued') state = after(state, granted(state.epoch + 1));
+    }
+    return state;
+  }
+  const spoken = given(live, attached(), granted(1), committed(1, 0, 2));
+
+  test('that a recogniser tells of is kept, once', () => {
+    expect(eventsOf(streaming, told(1, 32_000))).toEqual(['HolesFound', 'SegmentsCommitted']);
+    const state = after(streaming, told(1, 32_000));
+    expect(state).toMatchObject({ holes: [hole], throughByte: 32_000 });
+    expect(after(state, told(1, 64_000)).holes).toEqual([hole]);
+  });
+
+  test('is where recognisers fail again and again, after a final: the next one goes on behind it', () => {
+    const state = failing(spoken);
+    expect(state.phase.name).toBe('streaming');
+    expect(state).toMatchObject({
+      throughByte: 64_000 + SKIP_BYTES,
+      holes: [{ fromByte: 64_000, toByte: 64_000 + SKIP_BYTES }],
+      engineFailures: 0,
+      skips: 1,
+    });
+  });
+
+  test('reaches no further than the audio', () => {
+    const ending = after(spoken, finished(96_000));
+    expect(failing(ending).holes).toEqual([{ fromByte: 64_000, toByte: 96_000 }]);
+  });
+
+  test('follows hole only so often: then it is not the audio, and the session has failed', () => {
+    let state = spoken;
+    for (let n = 0; n < MAX_SKIPS; n += 1) state = failing(state);
+    expect(state.skips).toBe(MAX_SKIPS);
+    expect(failing(state).phase).toMatchObject({ name: 'closing', ending: { reason: 'engine_failed' } });
+    const between = after(state, {
+      type: 'CommitSegments',
+      commit: { epoch: state.epoch, segments: [segment(2)], throughByte: state.throughByte + 10 },
+    });
+    expect(between.skips).toBe(0);
+  });
+
+  test('is none of a session that began when nothing was passed over', () => {
+    let state = spoken;
+    for (let n = 0; n < MAX_ENGINE_FAILURES; n += 1) {
+      state = after(state, { ...(streamEnded(state.epoch, 'engineFailed') as object), mayPassOver: false } as Command);
+      if (state.phase.name === 'queued') state = after(state, granted(state.epoch + 1));
+    }
+    expect(state.phase).toMatchObject({ ending: { state: 'failed' } });
+  });
+
+  test('that is repaired adds its segments to the count, and what is left stays known', () => {
+    const repaired = evolve(spoken, { type: 'HolesRepaired', segments: 3, holes: [hole] });
+    expect(repaired).toMatchObject({ nextIndex: 5, holes: [hole] });
+  });
+
+  test('of a run that began with an earlier version is none', () => {
+    const before: Record<string, unknown> = { ...spoken };
+    delete before['holes'];
+    delete before['skips'];
+    expect(carriedState(before as unknown as StreamState)).toEqual(spoken);
+  });
+
+  test('is not what was heard to the end and is silence', () => {
+    const outcome = { why: 'end', detail: null, throughByte: 96_000 } as const;
+    const command: Command = { type: 'EndStream', epoch: 1, generation: 1, outcome };
+    expect(eventsOf(spoken, command)).toEqual(['AudioHeard', 'SessionClosing']);
+    expect(after(spoken, command).throughByte).toBe(96_000);
+  });
+});
+
+describe('a client that sends nothing', () => {
+  test('costs no slot, and is not gone', () => {
+    expect(eventsOf(streaming, streamEnded(1, 'quiet'))).toEqual(['SlotReleased']);
+    const quiet = after(streaming, streamEnded(1, 'quiet'));
+    expect(quiet).toMatchObject({ phase: { name: 'idle' }, client: { connection: 'c1' }, detachedAtMs: null });
+    expect(eventsOf(quiet, attached('c1'))).toEqual(['ClientAttached', 'SlotWanted']);
+  });
+
+  test('and speaks again while its stream ends wants the next slot at once', () => {
+    const spoke = after(streaming, attached('c1'));
+    expect(eventsOf(spoke, streamEnded(1, 'quiet', 1))).toEqual(['SlotWanted']);
+    expect(eventsOf(after(streaming, finished(99)), streamEnded(1, 'quiet'))).toEqual(['SlotWanted']);
   });
 });
 

@@ -65,6 +65,7 @@ export const streamEnded = (epoch: number, why: StreamOutcome['why'], generation
   epoch,
   generation,
   outcome: { why, detail: null },
+  mayPassOver: true,
 });
 /** Segments [first, end) of an epoch. */
 export const committed = (epoch: number, first: number, end: number): Command => ({

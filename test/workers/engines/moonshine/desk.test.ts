@@ -18,11 +18,13 @@ interface Session {
 class Scene {
   readonly asked: number[] = [];
   nowMs = 0;
+  /** What each decode gives; a text of its own otherwise. */
+  text: string | null = null;
   readonly desk = new Desk(
     (samples) => {
       this.asked.push(Math.round(samples.length / 16) - 200);
       return new Promise((resolve) => {
-        this.answer = () => resolve(`text ${this.asked.length}`);
+        this.answer = () => resolve(this.text ?? `text ${this.asked.length}`);
       });
     },
     () => this.nowMs,
@@ -170,6 +172,20 @@ test('a stretch without words is settled without a final', async () => {
     { type: 'progress', consumedByte: endByte, settledByte: endByte },
     { type: 'finished' },
   ]);
+});
+
+test('speech without text is told, so that it is tried again; a click is not', async () => {
+  for (const [ms, told] of [
+    [1500, [{ type: 'unheard', startByte: 0 }]],
+    [500, []],
+  ] as const) {
+    const scene = new Scene();
+    scene.text = ' ';
+    const session = scene.session('live');
+    await scene.give(session, speech(ms), silence(1000), 'finish');
+    while (!types(session).includes('finished')) await scene.decoded();
+    expect(session.events.filter(({ type }) => type === 'unheard' || type === 'final')).toMatchObject(told);
+  }
 });
 
 test('finalize takes effect at its place in the audio', async () => {
