@@ -37,8 +37,8 @@ export class TranscriptView {
 
   /** Adds those that are not shown yet. @param {readonly Line[]} lines all of the session */
   show(lines) {
-    const shown = new Set([...this.#finals.children].map((line) => line.getAttribute('data-start')));
-    for (const line of lines) if (!shown.has(String(line.startMs))) this.add(line);
+    const shown = new Set([...this.#finals.children].map((line) => line.textContent));
+    for (const line of lines) if (!shown.has(`${clock(line.startMs)}${line.text}`)) this.add(line);
   }
 
   /** @param {string} text */

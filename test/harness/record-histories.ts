@@ -1,6 +1,7 @@
 /**
- * `npm run histories`: makes the recorded histories of test/histories anew, from real installations. Only for a change of
- * the workflows that no session of before is to survive: otherwise the old histories must replay (workflow.patched).
+ * `npm run histories -- NAME…`: records the histories of these names into test/histories, from real installations: new paths
+ * through the workflows. Without names all are recorded anew: only for a change of the workflows that no session of before is
+ * to survive, for otherwise the old histories must replay (workflow.patched).
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,12 +10,13 @@ import { recordingText } from '../../workers/cli/history/recording.ts';
 import type { HistoryEvent, Recording } from '../../workers/cli/history/recording.ts';
 import { redacted } from '../../workers/cli/history/redact.ts';
 import { openClient } from '../../infra/temporal.ts';
-import { sessionWorkflowId, workerWorkflowId } from '../../workflows/contract.ts';
+import { sessionWorkflowId, spanWorkflowId, workerWorkflowId } from '../../workflows/contract.ts';
 import { Caller, noise } from './caller.ts';
 import { postFile, wav } from './files.ts';
 import { System } from './system.ts';
 
 const folder = join(import.meta.dirname, '../histories');
+const chosen = process.argv.slice(2);
 /** Few finals: the files stay small. */
 const SEGMENT_MS = 800;
 const PATIENT = { LONGHAND_WORKER_SILENCE_MS: '5000', LONGHAND_SPAN_MS: '1500', LONGHAND_MAX_PARALLEL_SPANS: '2' };
@@ -52,6 +54,7 @@ async function record(system: System, name: string, workflowId: string): Promise
     .catch(() => undefined);
   const recording = slim(redacted(await fetchRecording(client, workflowId)));
   await client.connection.close();
+  if (chosen.length > 0 && !chosen.includes(name)) return;
   await writeFile(join(folder, `${name}.json`), recordingText(recording));
   const runs = recording.runs.map((run) => `${run.workflowType} ${run.events.length}`);
   process.stdout.write(`${name}: ${runs.join(', ')}\n`);
@@ -154,6 +157,44 @@ async function engineFailed(system: System, failFile: string): Promise<void> {
   await rm(failFile);
 }
 
+/** Speech of which no text came: transcribed again by a span of its own. */
+async function repaired(system: System): Promise<void> {
+  await (await call(system, 'live-repaired', { parameters: { model: 'unheard' } })).done();
+  await recordSession(system, 'live-repaired');
+  await record(system, 'span-repaired', spanWorkflowId({ tenant: 'default', id: 'live-repaired' }, 0));
+}
+
+/** Audio at which recognisers fail, passed over. */
+async function passedOver(system: System): Promise<void> {
+  const caller = await call(system, 'live-passed-over', { ms: 2400, parameters: { model: 'poison' } });
+  await caller.done();
+  await recordSession(system, 'live-passed-over');
+}
+
+/** A client that is there and sends nothing for longer than the grace. */
+async function quiet(system: System): Promise<void> {
+  const audio = noise('live-quiet', 1600);
+  const caller = new Caller(system.url, { session: 'live-quiet', audio });
+  caller.client.connect();
+  await caller.next('session');
+  caller.client.send(audio.subarray(0, audio.length / 2));
+  await untilState(system, 'live-quiet', 'idle');
+  caller.client.send(audio.subarray(audio.length / 2));
+  caller.client.end();
+  await caller.done();
+  await recordSession(system, 'live-quiet');
+}
+
+async function cancelledByTemporal(system: System): Promise<void> {
+  const caller = await call(system, 'live-cancelled-by-temporal');
+  await caller.midSentenceAfter(0);
+  const client = openClient(system.temporal.address, 'default');
+  await client.workflow.getHandle(sessionWorkflowId({ tenant: 'default', id: 'live-cancelled-by-temporal' })).cancel();
+  await client.connection.close();
+  await caller.done();
+  await recordSession(system, 'live-cancelled-by-temporal');
+}
+
 async function queued(system: System): Promise<void> {
   const first = await call(system, 'first', { ms: 1600 });
   await first.midSentenceAfter(0);
@@ -211,12 +252,24 @@ async function recordAll(): Promise<void> {
   const scripted = { engine: 'scripted', segmentMs: SEGMENT_MS };
   const failFile = join(folder, '.fail');
   const system = await System.start({
-    models: { en: scripted, failing: { ...scripted, failFile }, slow: { ...scripted, realTimeFactor: 0.3 } },
+    models: {
+      en: scripted,
+      failing: { ...scripted, failFile },
+      slow: { ...scripted, realTimeFactor: 0.3 },
+      unheard: { ...scripted, unheardMs: [800, 1600] },
+      poison: { ...scripted, poisonMs: [800, 1600] },
+    },
     workers: 2,
-    settings: { ...PATIENT, LONGHAND_CLIENT_GRACE_MS: '300', LONGHAND_RESUME_WINDOW_MS: '2500' },
+    settings: {
+      ...PATIENT,
+      LONGHAND_CLIENT_GRACE_MS: '300',
+      LONGHAND_QUIET_GRACE_MS: '1000',
+      LONGHAND_RESUME_WINDOW_MS: '2500',
+    },
   });
   try {
-    await Promise.all(['failing', 'slow'].map((model) => system.addWorker({ LONGHAND_MODEL: model })));
+    const models = ['failing', 'slow', 'unheard', 'poison'];
+    await Promise.all(models.map((model) => system.addWorker({ LONGHAND_MODEL: model })));
     await undisturbed(system);
     await handedOver(system);
     await gatewayKilled(system);
@@ -224,6 +277,10 @@ async function recordAll(): Promise<void> {
     await expired(system);
     await cancelled(system);
     await engineFailed(system, failFile);
+    await repaired(system);
+    await passedOver(system);
+    await quiet(system);
+    await cancelledByTemporal(system);
     await fileCompleted(system);
     await fileRefused(system);
     await fileCancelled(system);
@@ -248,7 +305,7 @@ async function recordNarrow(): Promise<void> {
   }
 }
 
-await rm(folder, { recursive: true, force: true });
+if (chosen.length === 0) await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
 await recordAll();
 await recordNarrow();
