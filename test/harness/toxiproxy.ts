@@ -18,19 +18,33 @@ const START_TRIES = 3;
 /** Of what toxiproxy draws by chance: the jitter. */
 const SEED = '1';
 
-/** What is done to the bytes of one direction. Times in milliseconds, `rate` in kilobytes a second. */
-export type Toxic =
-  | { readonly type: 'latency'; readonly attributes: { readonly latency: number; readonly jitter: number } }
-  | { readonly type: 'bandwidth'; readonly attributes: { readonly rate: number } }
-  /** Cuts what is sent into small pieces. Bytes; `delay` in microseconds. */
-  | {
-      readonly type: 'slicer';
-      readonly attributes: { readonly average_size: number; readonly size_variation: number; readonly delay: number };
-    }
-  /** The connection is closed after so many bytes. */
-  | { readonly type: 'limit_data'; readonly attributes: { readonly bytes: number } }
-  /** Nothing comes through, and nobody is told: not even that the other end has closed. 0: for ever. */
-  | { readonly type: 'timeout'; readonly attributes: { readonly timeout: number } };
+/** What is done to the bytes of one direction. */
+export type Toxic = { readonly type: string; readonly attributes: Readonly<Record<string, number>> };
+
+/** Every byte comes so many milliseconds later, more or less. */
+export const delayed = (latency: number, jitter: number): Toxic => ({
+  type: 'latency',
+  attributes: { latency, jitter },
+});
+
+/** @param rate kilobytes a second. */
+export const trickled = (rate: number): Toxic => ({ type: 'bandwidth', attributes: { rate } });
+
+/** What is sent comes in pieces of about so many bytes, so many microseconds apart. */
+export const sliced = (bytes: number, delay: number): Toxic => ({
+  type: 'slicer',
+  attributes: { average_size: bytes, size_variation: bytes / 2, delay },
+});
+
+/** The connection is closed after so many bytes. */
+export const endedAfter = (bytes: number): Toxic => ({ type: 'limit_data', attributes: { bytes } });
+
+/**
+ * Nothing comes through, and neither end is told; once healed it all comes late, as after a partition. (At a rate of 0 toxiproxy
+ * holds what it has and reads no further, whereas its toxic `timeout` drops bytes and so must end the connection.) The
+ * end of a connection is held back too, behind any byte that is.
+ */
+export const held: Toxic = trickled(0);
 
 /** `upstream`: from the one who dialled to the one who listens. */
 export type Direction = 'upstream' | 'downstream';
@@ -84,7 +98,7 @@ export class Link {
     }
   }
 
-  /** Takes all toxics away. Connections that a `timeout` held are ended by it. */
+  /** Takes all toxics away. */
   async heal(): Promise<void> {
     for (const name of this.#toxics) await this.#api('DELETE', `${this.#path}/toxics/${name}`);
     this.#toxics.clear();
