@@ -98,8 +98,9 @@ export class Link {
     }
   }
 
-  /** Takes all toxics away. */
+  /** As if nothing had been: not cut, and without toxics. */
   async heal(): Promise<void> {
+    await this.restore();
     for (const name of this.#toxics) await this.#api('DELETE', `${this.#path}/toxics/${name}`);
     this.#toxics.clear();
   }
