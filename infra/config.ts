@@ -222,6 +222,10 @@ const settings = {
     integer(500, 600_000).default(10_000),
     'a worker that has audio and takes none in for so long is replaced',
   ),
+  LONGHAND_GATEWAY_SILENCE_MS: setting(
+    integer(300, 600_000).default(15_000),
+    'a gateway that says nothing to a worker for so long, not even a pong, is dialled again',
+  ),
 
   LONGHAND_RESUME_WINDOW_MS: setting(
     integer(0, 24 * hourMs).default(300_000),

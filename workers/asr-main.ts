@@ -107,6 +107,7 @@ await runProcess('asr', async (config, log) => {
     gatewayUrl: config.LONGHAND_GATEWAY_URL ?? `ws://${config.LONGHAND_HOST}:${config.LONGHAND_HTTP_PORT}`,
     internalKey: config.LONGHAND_INTERNAL_KEY,
     gatewayGraceMs: config.LONGHAND_CLIENT_GRACE_MS,
+    gatewaySilenceMs: config.LONGHAND_GATEWAY_SILENCE_MS,
   };
   const leases: Leases = new Leases(facts.workerId, engine, new TemporalCommits(client), leaseSettings, () =>
     slots.changed(),

@@ -1,7 +1,7 @@
 /** The worker's end of the audio plane: dials a gateway, takes audio in, gives results back. */
 import { WebSocket } from 'ws';
 import type { RawData } from 'ws';
-import { AUDIO_PLANE_PATH } from '../workflows/audio-plane.ts';
+import { AUDIO_PLANE_PATH, PLANE_CLOSE } from '../workflows/audio-plane.ts';
 import type { AudioDial, FromWorker, ToWorker } from '../workflows/audio-plane.ts';
 
 export interface GatewayLinkEvents {
@@ -12,15 +12,32 @@ export interface GatewayLinkEvents {
   closed(code: number): void;
 }
 
+export interface GatewayLinkSettings {
+  /** The key that gateways expect of workers, if any. */
+  readonly internalKey: string | null;
+  /** A gateway that says nothing for so long, not even a pong, is gone. */
+  readonly gatewaySilenceMs: number;
+}
+
 const HANDSHAKE_MS = 3000;
+/** Looks within {@link GatewayLinkSettings.gatewaySilenceMs}; each without a word since the last one asks for a pong. */
+const LOOKS = 3;
+/** As a WebSocket reports a connection that broke (RFC 6455, 7.4.1). */
+const ABNORMAL_CLOSURE = 1006;
 const MAX_FRAME_BYTES = 4 << 20;
 
 export class GatewayLink {
   readonly #socket: WebSocket;
+  readonly #events: GatewayLinkEvents;
+  readonly #watch: NodeJS.Timeout;
   #silenced = false;
+  /** Looks in a row that found nothing new. Counted, not timed: a stall of this process's own is no fault of the gateway's. */
+  #quiet = 0;
 
-  /** @param url base address of the gateway. @param key the key that gateways expect of workers, if any. */
-  constructor(url: string, dial: AudioDial, key: string | null, events: GatewayLinkEvents) {
+  /** @param url base address of the gateway. */
+  constructor(url: string, dial: AudioDial, settings: GatewayLinkSettings, events: GatewayLinkEvents) {
+    const { internalKey: key, gatewaySilenceMs } = settings;
+    this.#events = events;
     this.#socket = new WebSocket(`${url.replace(/\/$/, '')}${AUDIO_PLANE_PATH}?${queryOf(dial)}`, {
       perMessageDeflate: false,
       handshakeTimeout: HANDSHAKE_MS,
@@ -32,12 +49,16 @@ export class GatewayLink {
     this.#socket.on('open', () => {
       if (!this.#silenced) events.open();
     });
+    this.#socket.on('pong', () => (this.#quiet = 0));
     this.#socket.on('message', (data, isBinary) => {
+      this.#quiet = 0;
       if (!this.#silenced) receive(data, isBinary, events);
     });
     this.#socket.on('close', (code) => {
+      clearInterval(this.#watch);
       if (!this.#silenced) events.closed(code);
     });
+    this.#watch = setInterval(() => this.#checkAlive(), gatewaySilenceMs / LOOKS);
   }
 
   /** Says something, if anyone is there to hear it; answers whether. */
@@ -47,9 +68,23 @@ export class GatewayLink {
     return isOpen;
   }
 
+  /** A host that vanished closes nothing: it is found by what does not come. */
+  #checkAlive(): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (this.#quiet >= LOOKS) {
+      this.close(PLANE_CLOSE.redial, 'nothing is heard of the gateway');
+      this.#events.closed(ABNORMAL_CLOSURE);
+      return;
+    }
+    // The first look after a word asks nothing: while audio flows no pings are sent.
+    if (this.#quiet > 0) this.#socket.ping();
+    this.#quiet += 1;
+  }
+
   /** Closes for good: no event follows. */
   close(code: number, reason: string): void {
     this.#silenced = true;
+    clearInterval(this.#watch);
     this.#socket.close(code, reason);
     setTimeout(() => this.#socket.terminate(), HANDSHAKE_MS).unref();
   }

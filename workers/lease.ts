@@ -10,11 +10,11 @@ import { Committer } from './committer.ts';
 import type { CommitPort } from './committer.ts';
 import type { Engine, FinalResult, Recogniser, RecogniserEvent } from './engines/engine.ts';
 import { GatewayLink } from './gateway-link.ts';
+import type { GatewayLinkSettings } from './gateway-link.ts';
 
-export interface LeaseSettings {
+export interface LeaseSettings extends GatewayLinkSettings {
   /** Where to dial when the session names no gateway. */
   readonly gatewayUrl: string;
-  readonly internalKey: string | null;
   /** How long a gateway may be away before the stream is ended. */
   readonly gatewayGraceMs: number;
 }
@@ -23,6 +23,8 @@ export interface LeaseServices {
   readonly engine: Engine;
   readonly commits: CommitPort;
   readonly settings: LeaseSettings;
+  /** A gateway does not take this worker: its key is wrong, or it is of another version. */
+  refused(): void;
   /** The lease has ended: its slot is free. */
   ended(outcome: StreamOutcome): void;
 }
@@ -167,13 +169,13 @@ export class StreamLease {
     if (args === null || this.#released) return;
     if (this.#redial !== null) clearTimeout(this.#redial);
     this.#redial = null;
-    const { gatewayUrl, internalKey } = this.#services.settings;
-    const url = args.gateway?.url ?? gatewayUrl;
+    const { settings } = this.#services;
+    const url = args.gateway?.url ?? settings.gatewayUrl;
     if (url === this.#dialledUrl) this.#link?.close(PLANE_CLOSE.redial, 'dialling again');
     else this.#link?.close(PLANE_CLOSE.moved, 'served by another gateway');
     this.#dialledUrl = url;
     this.#untold = [];
-    this.#link = new GatewayLink(url, this.#dialOf(args), internalKey, {
+    this.#link = new GatewayLink(url, this.#dialOf(args), settings, {
       open: () => this.#reached(),
       audio: (bytes) => this.#heard(bytes),
       message: (message) => this.#told(message),
@@ -235,6 +237,12 @@ export class StreamLease {
     if (this.#released) return;
     if (code === PLANE_CLOSE.fenced) {
       this.release({ why: 'fenced', detail: null });
+      return;
+    }
+    if (code === PLANE_CLOSE.refused) {
+      // Dialling again changes nothing: another worker may be welcome.
+      this.#services.refused();
+      this.release({ why: 'leaseExpired', detail: 'the gateway refuses this worker' });
       return;
     }
     const nowMs = performance.now();

@@ -8,7 +8,10 @@ import { StreamLease } from './lease.ts';
 import type { LeaseSettings } from './lease.ts';
 
 const REST_MS = 1000;
-/** After its recogniser has failed a worker takes nothing new for so long: it would be free at once, and take the same session. */
+/**
+ * After its recogniser has failed, or a gateway has refused it, a worker takes nothing new for so long: it would be free at
+ * once, and take the same session.
+ */
 const SICK_MS = 2000;
 
 export class Leases {
@@ -54,6 +57,7 @@ export class Leases {
       engine: this.#engine,
       commits: this.#commits,
       settings: this.#settings,
+      refused: () => this.#recover(),
       ended: ({ why }: StreamOutcome) => {
         this.#leases.delete(leaseId);
         if (why === 'handedOver') this.#rest();

@@ -27,6 +27,8 @@ const QUEUE_NOTICE_AFTER_MS = 200;
 const FORGOTTEN_CHECK_MS = 15_000;
 /** Storage that does not answer for so long refuses a client, who comes again. */
 const STORAGE_LIMIT_MS = 5000;
+/** A gateway that ends stores what came for so long at most: the client has kept what is not acknowledged. */
+const LAST_STORE_MS = 1000;
 
 export interface HubServices {
   readonly gateway: Gateway;
@@ -423,7 +425,7 @@ export class Hub {
 
   /** This gateway ends: what came is stored, the client is told to come again, the worker to dial again. */
   async drain(): Promise<void> {
-    await this.#audio.flush();
+    await Promise.race([this.#audio.flush(), pause(LAST_STORE_MS, undefined, { ref: false })]);
     this.#dropClient(new Failure('shutting_down', 'this gateway ends: connect again with the same session'));
     this.#worker.leave();
     this.close();

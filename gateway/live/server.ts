@@ -127,7 +127,9 @@ export class LiveServer {
     socket.on('error', (error) => this.#gateway.log.info({ err: error }, 'worker connection failed'));
     const dial = dialSchema.safeParse(Object.fromEntries(query));
     if (!dial.success || !this.#isOurs(authorization)) {
-      socket.close(PLANE_CLOSE.refused, dial.success ? 'wrong key' : 'the dial makes no sense');
+      const why = dial.success ? 'wrong key' : 'the dial makes no sense';
+      this.#gateway.log.warn({ workerId: dial.data?.workerId, why }, 'a worker is refused');
+      socket.close(PLANE_CLOSE.refused, why);
       return;
     }
     if (this.#draining) {

@@ -14,11 +14,18 @@ import { Failure } from '../failures.ts';
 const AWAY = new Set([1, 4, 8, 14]);
 const GONE = new Set([5]);
 
-export const isAway = (error: unknown): boolean =>
-  error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || (isGrpcServiceError(error) && AWAY.has(error.code));
+/** The gRPC status behind an error: the client wraps it, once or more, in what it was doing. */
+function statusOf(error: unknown): number | null {
+  for (let at = error; at instanceof Error; at = at.cause) if (isGrpcServiceError(at)) return at.code;
+  return null;
+}
 
-export const isGone = (error: unknown): boolean =>
-  error instanceof WorkflowNotFoundError || (isGrpcServiceError(error) && GONE.has(error.code));
+const isOneOf = (codes: ReadonlySet<number>, error: unknown): boolean => codes.has(statusOf(error) ?? NaN);
+
+export const isAway = (error: unknown): boolean =>
+  error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isOneOf(AWAY, error);
+
+export const isGone = (error: unknown): boolean => error instanceof WorkflowNotFoundError || isOneOf(GONE, error);
 
 export function asOurs(error: unknown): unknown {
   if (isAway(error)) return new Failure('temporal_unavailable', 'Temporal does not answer: try again later');

@@ -21,15 +21,17 @@ export class Part {
   readonly name: string;
   readonly #entry: string;
   readonly #settings: Settings;
+  readonly #way: Settings;
   readonly #logFile: string;
   #child: ChildProcess | null = null;
   #ready: Readonly<Record<string, unknown>> = {};
 
-  constructor(name: string, entry: string, settings: Settings, logFile: string) {
+  constructor(name: string, entry: string, settings: Settings, logFile: string, way: Settings = {}) {
     this.name = name;
     this.#entry = entry;
     this.#settings = settings;
     this.#logFile = logFile;
+    this.#way = way;
   }
 
   get pid(): number {
@@ -47,7 +49,7 @@ export class Part {
   async start(own: Settings = {}): Promise<this> {
     const file = fileURLToPath(new URL(`../../workers/${this.#entry}-main.ts`, import.meta.url));
     const child = spawn(process.execPath, [file], {
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...this.#settings, ...own },
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...this.#settings, ...this.#way, ...own },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
@@ -101,7 +103,12 @@ export interface SystemOptions {
   /** Workers started, of the default model. */
   readonly workers?: number;
   readonly settings?: Settings;
+  /** Settings of one kind of part each, where Temporal listens being known: other ways to Temporal or to the gateway. */
+  readonly ways?: (temporalAddress: string) => Promise<Partial<Record<Entry, Settings>>>;
 }
+
+/** A kind of part, by its entry point. */
+type Entry = 'gateway' | 'orchestrator' | 'asr';
 
 const SCRIPTED = { en: { engine: 'scripted' } };
 
@@ -112,12 +119,19 @@ export class System {
   readonly orchestrator: Part;
   readonly workers: Part[] = [];
   readonly #settings: Settings;
+  readonly #ways: Partial<Record<Entry, Settings>>;
   #parts = 0;
 
-  private constructor(folder: string, temporal: TemporalServer, settings: Settings) {
+  private constructor(
+    folder: string,
+    temporal: TemporalServer,
+    settings: Settings,
+    ways: Partial<Record<Entry, Settings>>,
+  ) {
     this.folder = folder;
     this.temporal = temporal;
     this.#settings = settings;
+    this.#ways = ways;
     this.gateway = this.#part('gateway');
     this.orchestrator = this.#part('orchestrator');
   }
@@ -125,7 +139,7 @@ export class System {
   static async start(options: SystemOptions = {}): Promise<System> {
     const folder = await mkdtemp(join(tmpdir(), 'longhand-test-'));
     const temporal = await startTemporal(folder);
-    const system = new System(folder, temporal, {
+    const settings = {
       LONGHAND_DATA_DIR: folder,
       LONGHAND_TEMPORAL_ADDRESS: temporal.address,
       LONGHAND_HTTP_PORT: '0',
@@ -135,7 +149,8 @@ export class System {
         ? {}
         : { LONGHAND_CACHE_DIR: process.env['LONGHAND_CACHE_DIR'] }),
       ...options.settings,
-    });
+    };
+    const system = new System(folder, temporal, settings, (await options.ways?.(temporal.address)) ?? {});
     try {
       await Promise.all([system.orchestrator.start(), system.gateway.start()]);
       system.#settings['LONGHAND_GATEWAY_URL'] = system.url;
@@ -191,10 +206,10 @@ export class System {
     if (process.env['TEST_KEEP'] === undefined) await rm(this.folder, { recursive: true, force: true });
   }
 
-  #part(entry: string): Part {
+  #part(entry: Entry): Part {
     this.#parts += 1;
     const name = `${entry}-${this.#parts}`;
-    return new Part(name, entry, this.#settings, join(this.folder, `${name}.log`));
+    return new Part(name, entry, this.#settings, join(this.folder, `${name}.log`), this.#ways[entry]);
   }
 }
 

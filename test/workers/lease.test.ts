@@ -1,16 +1,23 @@
 /** A lease of a worker, against a gateway and a recogniser that do what the test says. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { Engine, RecogniserEvent } from '../../workers/engines/engine.ts';
+import type { LeaseSettings } from '../../workers/lease.ts';
 import { Leases } from '../../workers/leases.ts';
 import type { Commit, CommitAnswer, StreamArgs } from '../../workflows/contract.ts';
 
 type Dial = readonly [socket: WebSocket, query: URLSearchParams];
 
 const WORKFLOW = 'session/default/s';
-const SETTINGS = { gatewayUrl: 'ws://127.0.0.1:1', internalKey: null, gatewayGraceMs: 10_000 };
+const SETTINGS = {
+  gatewayUrl: 'ws://127.0.0.1:1',
+  internalKey: null,
+  gatewayGraceMs: 10_000,
+  gatewaySilenceMs: 60_000,
+};
 
 let server: WebSocketServer;
 beforeEach(async () => {
@@ -30,7 +37,7 @@ async function dialled(): Promise<Dial> {
 }
 
 /** A worker with one slot. `tell` lets its recogniser say something; `answer` lets the workflow answer a commit. */
-function worker(open: () => void = () => undefined) {
+function worker(open: () => void = () => undefined, settings: Partial<LeaseSettings> = {}) {
   const commits = Promise.withResolvers<CommitAnswer>();
   const asked: Commit[] = [];
   let heardBytes = 0;
@@ -54,7 +61,7 @@ function worker(open: () => void = () => undefined) {
     asked.push(commit);
     return commits.promise;
   };
-  const leases = new Leases('w', engine, { commit }, SETTINGS, () => undefined);
+  const leases = new Leases('w', engine, { commit }, { ...SETTINGS, ...settings }, () => undefined);
   const lease = leases.grant({ workflowId: WORKFLOW, epoch: 1, model: 'en', leaseTtlMs: 60_000 });
   const stream = (generation: number, gateway: string, instance = `g${generation}`) => {
     const ref = { tenant: 'default', id: 's' };
@@ -153,4 +160,61 @@ test('an end that comes before all the audio is not taken for the end: what is m
   expect(heardBytes()).toBe(160);
   heard.tell({ type: 'finished' });
   expect(await outcome).toEqual({ why: 'end', detail: null, throughByte: 160 });
+});
+
+describe('a gateway that says nothing any more', () => {
+  const impatient = { gatewaySilenceMs: 300 };
+
+  test('is dialled again, from the byte that was heard last', async () => {
+    const { stream, leases } = worker(undefined, impatient);
+    void stream(1, url());
+    const [socket] = await dialled();
+    socket.send(Buffer.alloc(640));
+    const again = dialled();
+    // As when its host has vanished: it neither reads nor writes, and the connection stays.
+    socket.pause();
+    const [, query] = await again;
+    expect(query.get('fromByte')).toBe('640');
+    leases.releaseAll();
+  });
+
+  test('is not so while it answers pings, and is not pinged while audio flows', async () => {
+    const { stream, leases } = worker(undefined, impatient);
+    void stream(1, url());
+    const [socket] = await dialled();
+    let pings = 0;
+    socket.on('ping', () => (pings += 1));
+    for (let frames = 0; frames < 20; frames += 1) {
+      socket.send(Buffer.alloc(32));
+      await pause(20);
+    }
+    expect(pings).toBe(0);
+    while (pings < 8) await once(socket, 'ping');
+    expect(server.clients.size).toBe(1);
+    leases.releaseAll();
+  });
+
+  test('ends the stream when it cannot be reached for the grace', async () => {
+    const { stream, heard } = worker(undefined, { ...impatient, gatewayGraceMs: 200 });
+    const outcome = stream(1, url());
+    const [socket] = await dialled();
+    socket.pause();
+    server.close();
+    await heard.finished.promise;
+    heard.tell({ type: 'finished' });
+    expect(await outcome).toMatchObject({ why: 'gatewayLost', generation: 1 });
+  });
+});
+
+test('a gateway that refuses the worker is not dialled again: the slot is freed, and rests', async () => {
+  let dials = 0;
+  server.on('connection', (socket) => {
+    dials += 1;
+    socket.close(4401, 'wrong key');
+  });
+  const { stream, leases } = worker();
+  expect(await stream(1, url())).toMatchObject({ why: 'leaseExpired' });
+  expect(dials).toBe(1);
+  expect(leases.sessions).toEqual([]);
+  expect(leases.taken).toBe(Infinity);
 });

@@ -591,4 +591,24 @@ describe('a gateway that ends', () => {
     expect(await edge.stored()).toHaveLength(1000);
     expect(edge.sessions.state('s').client).not.toBeNull();
   });
+
+  test('does not wait for storage that is away before it tells its client: what is not acknowledged comes again', async () => {
+    const backstage = new Backstage();
+    const { audioLog } = backstage;
+    const edge = await open({}, backstage, {
+      audioLog: {
+        append: () => Promise.reject(new Error('away')),
+        extent: (prefix) => audioLog.extent(prefix),
+        seal: (prefix, at) => audioLog.seal(prefix, at),
+        read: (prefix, from, to) => audioLog.read(prefix, from, to),
+      },
+    });
+    const { client, worker } = await streaming(edge);
+    client.send(audio(1000));
+    await worker.inbox.audioOf(1000);
+    await edge.server.drain();
+    expect(await client.code()).toBe(1012);
+    expect(await worker.code()).toBe(PLANE_CLOSE.goingAway);
+    expect(client.inbox.ofType('ack')).toEqual([]);
+  });
 });
