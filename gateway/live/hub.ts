@@ -24,6 +24,8 @@ import { WorkerSide } from './worker-side.ts';
 const QUEUE_NOTICE_AFTER_MS = 200;
 /** A client without a worker asks so often whether its session knows that it is here. */
 const FORGOTTEN_CHECK_MS = 15_000;
+/** Finals that were missed are read so many at a time. */
+const FINALS_AT_ONCE = 500;
 /** Storage that does not answer for so long refuses a client, who comes again. */
 const STORAGE_LIMIT_MS = 5000;
 
@@ -142,8 +144,8 @@ export class Hub {
     const { sessions, objects } = this.#gateway;
     const finals = new Finals(
       fromIndex,
-      (from) => readSegments(sessions, objects, this.#ref, from),
-      (segment) => link.send(finalMessage(segment)),
+      (from) => readSegments(sessions, objects, this.#ref, from, FINALS_AT_ONCE),
+      { give: (segment) => link.send(finalMessage(segment)), room: () => link.room() },
     );
     this.#client = { link, finals, model: input.model, input, generation };
     this.#stopGrace();

@@ -9,6 +9,23 @@ import type { Ending, SessionEvent, StreamState } from './state.ts';
 export const MAX_ENGINE_FAILURES = 5;
 
 /**
+ * So many workers may be lost one after the other without a commit before the session is given up: audio that kills whoever
+ * hears it must not go through the whole pool. With the pauses between them that takes two minutes, longer than a restart
+ * of everything or a network that flaps.
+ */
+export const MAX_WORKER_LOSSES = 12;
+/** So many are replaced at once; then there is a pause, each twice as long. */
+const PROMPT_REPLACEMENTS = 3;
+const FIRST_PAUSE_MS = 1000;
+const LAST_PAUSE_MS = 30_000;
+
+/** How long a session whose workers were lost again and again leaves the others alone. */
+export function pauseBeforeSlotMs({ workerLosses = 0 }: Pick<StreamState, 'workerLosses'>): number {
+  if (workerLosses <= PROMPT_REPLACEMENTS) return 0;
+  return Math.min(FIRST_PAUSE_MS * 2 ** (workerLosses - PROMPT_REPLACEMENTS - 1), LAST_PAUSE_MS);
+}
+
+/**
  * So many segments may wait for their checkpoint while storage is away; more would outgrow what a workflow may carry
  * through continue-as-new (2 MB).
  */
@@ -19,6 +36,8 @@ export type Command =
   | { readonly type: 'Detach'; readonly connection: string }
   | { readonly type: 'GrantLease'; readonly lease: Lease }
   | { readonly type: 'LoseWorker'; readonly epoch: number }
+  /** Before yet another slot is asked for: enough workers were lost. */
+  | { readonly type: 'GiveUp' }
   | { readonly type: 'HandOver' }
   | { readonly type: 'EndStream'; readonly epoch: number; readonly generation: number; readonly outcome: StreamOutcome }
   | { readonly type: 'CommitSegments'; readonly commit: Commit }
@@ -79,7 +98,9 @@ export function decide(command: Command, state: StreamState, nowMs: number): rea
         ? [{ type: 'LeaseGranted', lease: command.lease }]
         : [];
     case 'LoseWorker':
-      return holdsLease(state, command.epoch) ? [{ type: 'SlotWanted', atMs: nowMs }] : [];
+      return holdsLease(state, command.epoch) ? [{ type: 'WorkerLost' }, { type: 'SlotWanted', atMs: nowMs }] : [];
+    case 'GiveUp':
+      return (state.workerLosses ?? 0) < MAX_WORKER_LOSSES ? [] : [closing(WORKERS_LOST)];
     case 'HandOver':
       return state.phase.name === 'streaming' && state.handoverEpoch < state.epoch ? [{ type: 'HandoverWanted' }] : [];
     case 'EndStream':
@@ -96,6 +117,12 @@ export function decide(command: Command, state: StreamState, nowMs: number): rea
       return command satisfies never;
   }
 }
+
+const WORKERS_LOST: Ending = {
+  state: 'failed',
+  reason: 'engine_failed',
+  detail: 'worker after worker was lost over the same audio',
+};
 
 const closing = (ending: Ending): SessionEvent => ({ type: 'SessionClosing', ending });
 

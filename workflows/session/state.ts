@@ -51,6 +51,8 @@ export interface StreamState {
   readonly handoverEpoch: number;
   /** Recognisers that failed one after the other without a commit between. */
   readonly engineFailures: number;
+  /** Workers that were lost one after the other without a commit between; states of before lack it. */
+  readonly workerLosses?: number;
 }
 
 export type SessionEvent =
@@ -63,6 +65,7 @@ export type SessionEvent =
   /** The gateway does not answer any more: its audio is had from any other. */
   | { readonly type: 'GatewayForgotten' }
   | { readonly type: 'EngineFailed' }
+  | { readonly type: 'WorkerLost' }
   | { readonly type: 'SegmentsCommitted'; readonly segments: readonly Segment[]; readonly throughByte: number }
   | { readonly type: 'SegmentsCheckpointed'; readonly end: number }
   | { readonly type: 'AudioEnded'; readonly endByte: number }
@@ -116,6 +119,8 @@ export function evolve(state: StreamState, event: SessionEvent): StreamState {
       return { ...state, gateway: null };
     case 'EngineFailed':
       return { ...state, engineFailures: state.engineFailures + 1 };
+    case 'WorkerLost':
+      return { ...state, workerLosses: (state.workerLosses ?? 0) + 1 };
     case 'SegmentsCommitted':
       return {
         ...state,
@@ -123,6 +128,7 @@ export function evolve(state: StreamState, event: SessionEvent): StreamState {
         nextIndex: state.nextIndex + event.segments.length,
         throughByte: event.throughByte,
         engineFailures: 0,
+        workerLosses: 0,
       };
     case 'SegmentsCheckpointed':
       if (event.end <= state.tailFrom) return state;
