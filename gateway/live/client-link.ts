@@ -31,7 +31,8 @@ export class ClientLink {
   #heardAtMs = performance.now();
   #closing = false;
   /** Something waits for the client to read; since when nothing was read. */
-  #room: { sinceMs: number; readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
+  #room: { sinceMs: number; readonly promise: Promise<unknown>; readonly resolve: (none: undefined) => void } | null =
+    null;
 
   /** The socket is taken over paused: nothing is read before {@link open}. */
   constructor(id: string, socket: WebSocket, settings: ClientLinkSettings) {
@@ -84,9 +85,9 @@ export class ClientLink {
    * For output that can wait: null while there is room for more; otherwise resolves once there is, or the connection is
    * gone. A client that reads nothing meanwhile, for as long as it may be silent, is closed.
    */
-  room(): Promise<void> | null {
+  room(): Promise<unknown> | null {
     if (!this.isOpen || this.#hasRoom) return null;
-    this.#room ??= { sinceMs: performance.now(), ...Promise.withResolvers<void>() };
+    this.#room ??= { sinceMs: performance.now(), ...Promise.withResolvers<undefined>() };
     return this.#room.promise;
   }
 
@@ -101,7 +102,7 @@ export class ClientLink {
   }
 
   #giveRoom(): void {
-    this.#room?.resolve();
+    this.#room?.resolve(undefined);
     this.#room = null;
   }
 

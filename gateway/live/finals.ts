@@ -13,7 +13,7 @@ const MAX_WAITING = 1000;
 export interface FinalsReader {
   give(segment: Segment): void;
   /** null while there is room for more; otherwise resolves once there is. */
-  room(): Promise<void> | null;
+  room(): Promise<unknown> | null;
 }
 
 export class Finals {

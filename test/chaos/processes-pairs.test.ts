@@ -66,14 +66,18 @@ type Kind = keyof typeof KILLED;
 const kinds = Object.keys(KILLED) as Kind[];
 const pairs = kinds.flatMap((one, i) => kinds.slice(i + 1).map((other): [Kind, Kind] => [one, other]));
 
-test.each(pairs)('%s and %s killed at the same moment cost no final', async (one, other) => {
-  const session = `killed-${one}-${other}`;
-  const made = await call(session);
-  // The worker is found through the gateway: asked for before that dies.
-  const restarts = await Promise.all([KILLED[other](session), KILLED[one](session)]);
-  await Promise.all(restarts.map((restart) => restart()));
-  await expectDone(made);
-}, 90_000);
+test.each(pairs)(
+  '%s and %s killed at the same moment cost no final',
+  async (one, other) => {
+    const session = `killed-${one}-${other}`;
+    const made = await call(session);
+    // The worker is found through the gateway: asked for before that dies.
+    const restarts = await Promise.all([KILLED[other](session), KILLED[one](session)]);
+    await Promise.all(restarts.map((restart) => restart()));
+    await expectDone(made);
+  },
+  90_000,
+);
 
 test('a worker stopped while the gateway is killed is replaced, and refused when it wakes up', async () => {
   const made = await call('worker-stopped-gateway-killed');

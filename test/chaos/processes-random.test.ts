@@ -96,21 +96,25 @@ async function disturb(seed: number): Promise<string[]> {
   return done;
 }
 
-test.each(seeds)('processes killed and stopped at random, seed %d: every call is whole', async (seed) => {
-  const calls = Array.from({ length: CALLS }, (_, n) => {
-    const session = `random-${seed}-${n}`;
-    const audio = noise(session, AUDIO_MS);
-    return { audio, caller: new Caller(system.url, { session, audio, speed: 1 }) };
-  });
-  await Promise.all(calls.map(({ caller }) => caller.call()));
-  const faults = await disturb(seed);
-  try {
-    for (const { caller, audio } of calls) {
-      await caller.done();
-      await expectWhole(system, caller, audio, SEGMENT_MS);
+test.each(seeds)(
+  'processes killed and stopped at random, seed %d: every call is whole',
+  async (seed) => {
+    const calls = Array.from({ length: CALLS }, (_, n) => {
+      const session = `random-${seed}-${n}`;
+      const audio = noise(session, AUDIO_MS);
+      return { audio, caller: new Caller(system.url, { session, audio, speed: 1 }) };
+    });
+    await Promise.all(calls.map(({ caller }) => caller.call()));
+    const faults = await disturb(seed);
+    try {
+      for (const { caller, audio } of calls) {
+        await caller.done();
+        await expectWhole(system, caller, audio, SEGMENT_MS);
+      }
+    } catch (error) {
+      throw new Error(`CHAOS_SEED=${seed}, after ${faults.join(', ')}: ${String(error)}`, { cause: error });
     }
-  } catch (error) {
-    throw new Error(`CHAOS_SEED=${seed}, after ${faults.join(', ')}: ${String(error)}`, { cause: error });
-  }
-  expect(faults.length).toBeGreaterThan(4);
-}, 150_000);
+    expect(faults.length).toBeGreaterThan(4);
+  },
+  150_000,
+);

@@ -10,7 +10,10 @@ const share = fc.double({ min: -0.1, max: 1.1, noNaN: true });
 /** Mostly small pieces, which are copied together; now and then one that is held as it is. */
 const bytes = fc.oneof(
   { weight: 9, arbitrary: fc.uint8Array({ maxLength: 40 }) },
-  { weight: 1, arbitrary: fc.constantFrom(3000, 4095, 4096, 9000).map((length) => new Uint8Array(length).fill(length)) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(3000, 4095, 4096, 9000).map((length) => new Uint8Array(length).fill(length)),
+  },
 );
 const step: fc.Arbitrary<Step> = fc.oneof(
   {

@@ -15,7 +15,7 @@ interface Setup {
   failures: number;
   gate: Promise<unknown>;
   /** null: the reader has room. */
-  room: Promise<void> | null;
+  room: Promise<unknown> | null;
 }
 
 function setup(next = 0): Setup {
@@ -131,7 +131,7 @@ describe('a reader without room', () => {
   test('is given what it missed when it has room again, in order and once, with what comes meanwhile', async () => {
     const it = setup();
     it.committed = 3;
-    const room = Promise.withResolvers<void>();
+    const room = Promise.withResolvers<undefined>();
     it.room = room.promise;
     it.finals.know(3);
     await turns();
@@ -140,7 +140,7 @@ describe('a reader without room', () => {
     await turns();
     expect(it.given).toEqual([]);
     it.room = null;
-    room.resolve();
+    room.resolve(undefined);
     await it.finals.drained();
     expect(it.given).toEqual([0, 1, 2, 3, 4]);
   });
@@ -158,7 +158,7 @@ describe('a reader without room', () => {
   test('has what is more than may wait fetched later, and nothing skipped', async () => {
     const it = setup();
     it.committed = 1;
-    const room = Promise.withResolvers<void>();
+    const room = Promise.withResolvers<undefined>();
     it.room = room.promise;
     it.finals.know(1);
     await turns();
@@ -166,7 +166,7 @@ describe('a reader without room', () => {
     for (let index = 3000; index < 3010; index += 1) it.finals.offer(segments(index, index + 1));
     it.committed = 3010;
     it.room = null;
-    room.resolve();
+    room.resolve(undefined);
     await it.finals.drained();
     expect(it.given).toEqual(Array.from({ length: 3010 }, (_, index) => index));
     expect(it.fetched).toEqual([0, 3000]);
@@ -175,12 +175,12 @@ describe('a reader without room', () => {
   test('that is closed is given nothing more', async () => {
     const it = setup();
     it.committed = 2;
-    const room = Promise.withResolvers<void>();
+    const room = Promise.withResolvers<undefined>();
     it.room = room.promise;
     it.finals.know(2);
     await turns();
     it.finals.close();
-    room.resolve();
+    room.resolve(undefined);
     await turns();
     expect(it.given).toEqual([]);
   });
