@@ -17,25 +17,31 @@ export function readTranscript(
   return objects.get(objectKeys.transcript(ref, null, format));
 }
 
-/** All committed segments from index `from` on, whether the session runs or has ended. */
+/**
+ * Committed segments from index `from` on, whether the session runs or has ended.
+ * @param enough checkpoints are read until there are so many; all are, otherwise
+ */
 export async function readSegments(
   sessions: Pick<SessionsPort, 'segments'>,
   objects: ObjectsPort,
   ref: SessionRef,
   from: number,
+  enough = Infinity,
 ): Promise<readonly Segment[]> {
   const written = await readTranscript(objects, ref, 'json');
   if (written !== null) return inOrder((parse(written) as TranscriptDocument).segments).slice(from);
   const { tailFrom, segments } = await sessions.segments(ref, from);
-  return from >= tailFrom ? segments : [...(await readCheckpoints(objects, ref, from, tailFrom)), ...segments];
+  if (from >= tailFrom) return segments;
+  const earlier = await readCheckpoints(objects, ref, from, Math.min(tailFrom, from + enough));
+  return tailFrom - from > enough ? earlier : [...earlier, ...segments];
 }
 
 /** Segments [from, end) out of the checkpoints; checkpoints may overlap, and agree where they do. */
 async function readCheckpoints(objects: ObjectsPort, ref: SessionRef, from: number, end: number): Promise<Segment[]> {
   const byIndex = new Map<number, Segment>();
   for await (const { key } of objects.list(objectKeys.checkpoints(ref, null))) {
-    const lastIndex = Number(/-(\d+)\.json$/.exec(key)?.[1] ?? 0);
-    if (lastIndex <= from) continue;
+    const [, first, last] = /(\d+)-(\d+)\.json$/.exec(key) ?? [];
+    if (Number(last ?? 0) <= from || Number(first ?? 0) >= end) continue;
     const bytes = await objects.get(key);
     for (const segment of bytes === null ? [] : (parse(bytes) as Segment[])) byIndex.set(segment.index, segment);
   }

@@ -1,3 +1,14 @@
+/** Pieces smaller than this are copied together: one by one each would hold an object, and the packet it came in. */
+const SMALL_BYTES = 4096;
+const BLOCK_BYTES = 16_384;
+
+interface Chunk {
+  readonly start: number;
+  bytes: Buffer;
+  /** What small pieces are copied into: `bytes` is its beginning. */
+  readonly block: Buffer | null;
+}
+
 /**
  * The stretch of a session's audio log that a gateway holds in memory: what is not stored yet, and a little of what is, so
  * that a takeover need not read storage. Offsets are bytes in the audio log.
@@ -6,7 +17,7 @@ export class AudioBuffer {
   /** First byte held. */
   #start: number;
   #end: number;
-  readonly #chunks: { readonly start: number; readonly bytes: Buffer }[] = [];
+  readonly #chunks: Chunk[] = [];
 
   constructor(start: number) {
     this.#start = start;
@@ -24,8 +35,23 @@ export class AudioBuffer {
 
   append(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    this.#chunks.push({ start: this.#end, bytes });
+    if (bytes.length < SMALL_BYTES) this.#copy(bytes);
+    else this.#chunks.push({ start: this.#end, bytes, block: null });
     this.#end += bytes.length;
+  }
+
+  /** Behind what was copied before, where there is room: runs given out by {@link from} stay as they are. */
+  #copy(bytes: Buffer): void {
+    const last = this.#chunks.at(-1);
+    const used = last?.bytes.length ?? 0;
+    if (last?.block && used + bytes.length <= last.block.length) {
+      last.block.set(bytes, used);
+      last.bytes = last.block.subarray(0, used + bytes.length);
+      return;
+    }
+    const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    block.set(bytes);
+    this.#chunks.push({ start: this.#end, bytes: block.subarray(0, bytes.length), block });
   }
 
   /** A run of bytes from `offset` on, without copying; null when `offset` is not held. */

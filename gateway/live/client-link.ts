@@ -19,6 +19,8 @@ export interface ClientLinkSettings {
 /** Close reasons hold at most 123 bytes (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123;
 const CLOSE_LIMIT_MS = 10_000;
+/** What can wait is sent in pieces of this size, so that also a slow reader is seen to read. */
+const PIECE_BYTES = 65_536;
 
 export class ClientLink {
   readonly id: string;
@@ -28,6 +30,9 @@ export class ClientLink {
   #events: ClientLinkEvents | null = null;
   #heardAtMs = performance.now();
   #closing = false;
+  /** Something waits for the client to read; since when nothing was read. */
+  #room: { sinceMs: number; readonly promise: Promise<unknown>; readonly resolve: (none: undefined) => void } | null =
+    null;
 
   /** The socket is taken over paused: nothing is read before {@link open}. */
   constructor(id: string, socket: WebSocket, settings: ClientLinkSettings) {
@@ -73,7 +78,32 @@ export class ClientLink {
       this.fail(new Failure('slow_reader', `more than ${clientBufferBytes} bytes are waiting to be read`));
       return;
     }
-    this.#socket.send(JSON.stringify(message));
+    this.#socket.send(JSON.stringify(message), () => this.#written());
+  }
+
+  /**
+   * For output that can wait: null while there is room for more; otherwise resolves once there is, or the connection is
+   * gone. A client that reads nothing meanwhile, for as long as it may be silent, is closed.
+   */
+  room(): Promise<unknown> | null {
+    if (!this.isOpen || this.#hasRoom) return null;
+    this.#room ??= { sinceMs: performance.now(), ...Promise.withResolvers<undefined>() };
+    return this.#room.promise;
+  }
+
+  get #hasRoom(): boolean {
+    return this.#socket.bufferedAmount <= Math.min(PIECE_BYTES, this.#settings.clientBufferBytes / 2);
+  }
+
+  #written(): void {
+    if (this.#room === null) return;
+    this.#room.sinceMs = performance.now();
+    if (this.#hasRoom) this.#giveRoom();
+  }
+
+  #giveRoom(): void {
+    this.#room?.resolve(undefined);
+    this.#room = null;
   }
 
   /** Sends a partial as the worker wrote it, or drops it where the client reads too slowly. */
@@ -115,10 +145,16 @@ export class ClientLink {
   }
 
   #checkAlive(): void {
+    const limitMs = 2 * this.#settings.keepaliveMs;
+    const unreadMs = performance.now() - (this.#room?.sinceMs ?? Infinity);
+    if (unreadMs > limitMs) {
+      this.fail(new Failure('slow_reader', `nothing was read for ${Math.round(unreadMs)} ms`));
+      return;
+    }
     const silentMs = performance.now() - this.#heardAtMs;
     // A socket that we hold back ourselves cannot be heard.
     if (this.#socket.isPaused) this.#heardAtMs = performance.now();
-    else if (silentMs > 2 * this.#settings.keepaliveMs) {
+    else if (silentMs > limitMs) {
       this.fail(new Failure('idle_timeout', `nothing came for ${Math.round(silentMs)} ms, not even a pong`));
       return;
     }
@@ -128,6 +164,7 @@ export class ClientLink {
   #closed(): void {
     clearInterval(this.#pinger);
     this.#closing = true;
+    this.#giveRoom();
     this.#events?.gone();
   }
 }

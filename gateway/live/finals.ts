@@ -6,31 +6,40 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Segment } from '../../workflows/contract.ts';
 
 const RETRY_MS = 200;
+/** While so many wait for their turn, those that come are not held: they are fetched when their turn has come. */
+const MAX_WAITING = 1000;
+
+/** Who reads the finals. */
+export interface FinalsReader {
+  give(segment: Segment): void;
+  /** null while there is room for more; otherwise resolves once there is. */
+  room(): Promise<unknown> | null;
+}
 
 export class Finals {
   readonly #fetch: (from: number) => Promise<readonly Segment[]>;
-  readonly #give: (segment: Segment) => void;
+  readonly #reader: FinalsReader;
   readonly #waiting = new Map<number, Segment>();
   #next: number;
   #known = 0;
   #fetching = false;
+  /** What was missed is given as fast as it is read, not at once: hours of finals are more than may be left unread. */
+  #catchingUp = false;
+  #holding = false;
   #closed = false;
   readonly #drained: (() => void)[] = [];
 
-  /** @param next index of the first final to give. @param fetch all committed segments from an index on. */
-  constructor(next: number, fetch: (from: number) => Promise<readonly Segment[]>, give: (segment: Segment) => void) {
+  /** @param next index of the first final to give. @param fetch committed segments from an index on, as many as it likes. */
+  constructor(next: number, fetch: (from: number) => Promise<readonly Segment[]>, reader: FinalsReader) {
     this.#next = next;
     this.#fetch = fetch;
-    this.#give = give;
+    this.#reader = reader;
   }
 
   /** Committed segments have come from a worker. */
   offer(segments: readonly Segment[]): void {
-    for (const segment of segments) {
-      if (segment.index >= this.#next) this.#waiting.set(segment.index, segment);
-      this.#known = Math.max(this.#known, segment.index + 1);
-    }
-    this.#advance();
+    this.#take(segments.filter(({ index }) => index === this.#next || this.#waiting.size < MAX_WAITING));
+    this.know((segments.at(-1)?.index ?? -1) + 1);
   }
 
   /** So many segments are committed; the missing ones are fetched. */
@@ -55,24 +64,47 @@ export class Finals {
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 
+  #take(segments: readonly Segment[]): void {
+    for (const segment of segments) if (segment.index >= this.#next) this.#waiting.set(segment.index, segment);
+  }
+
   #advance(): void {
     if (this.#closed) return;
     for (let segment = this.#waiting.get(this.#next); segment !== undefined; segment = this.#waiting.get(this.#next)) {
+      if (this.#isHeldBack()) return;
       this.#waiting.delete(this.#next);
       this.#next += 1;
-      this.#give(segment);
+      this.#reader.give(segment);
     }
     if (this.#next < this.#known) void this.#catchUp();
-    else this.#sayDrained();
+    else {
+      this.#catchingUp = false;
+      this.#sayDrained();
+    }
+  }
+
+  #isHeldBack(): boolean {
+    if (!this.#catchingUp) return false;
+    if (this.#holding) return true;
+    const room = this.#reader.room();
+    if (room === null) return false;
+    this.#holding = true;
+    void room.then(() => {
+      this.#holding = false;
+      this.#advance();
+    });
+    return true;
   }
 
   async #catchUp(): Promise<void> {
     if (this.#fetching) return;
     this.#fetching = true;
+    this.#catchingUp = true;
     const missing = await this.#fetch(this.#next).catch(() => []);
     // Not there yet, or not to be had: asking again at once would not help.
     if (!missing.some(({ index }) => index === this.#next)) await pause(RETRY_MS);
     this.#fetching = false;
-    this.offer(missing);
+    this.#take(missing);
+    this.know((missing.at(-1)?.index ?? -1) + 1);
   }
 }

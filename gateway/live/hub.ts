@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { AudioDial } from '../../workflows/audio-plane.ts';
 import { sessionWorkflowId } from '../../workflows/contract.ts';
-import type { LiveInput, SessionRef, SessionResult } from '../../workflows/contract.ts';
+import type { Lease, LiveInput, SessionRef, SessionResult } from '../../workflows/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway, SessionsPort } from '../ports.ts';
 import { finalMessage } from '../protocol.ts';
@@ -25,6 +25,8 @@ import { WorkerSide } from './worker-side.ts';
 const QUEUE_NOTICE_AFTER_MS = 200;
 /** A client without a worker asks so often whether its session knows that it is here. */
 const FORGOTTEN_CHECK_MS = 15_000;
+/** Finals that were missed are read so many at a time. */
+const FINALS_AT_ONCE = 500;
 /** Storage that does not answer for so long refuses a client, who comes again. */
 const STORAGE_LIMIT_MS = 5000;
 /** A gateway that ends stores what came for so long at most: the client has kept what is not acknowledged. */
@@ -64,6 +66,8 @@ export class Hub {
   #graceTimer: NodeJS.Timeout | null = null;
   #noticeTimer: NodeJS.Timeout | null = null;
   #forgottenTimer: NodeJS.Timeout | null = null;
+  /** Epoch of a lease whose worker had not come here when it was last asked for. */
+  #missedEpoch = 0;
 
   constructor(workflowId: string, ref: SessionRef, services: HubServices) {
     this.workflowId = workflowId;
@@ -147,11 +151,10 @@ export class Hub {
 
   #present(link: ClientLink, fromIndex: number, input: LiveInput, generation: number): Finals {
     const { sessions, objects } = this.#gateway;
-    const finals = new Finals(
-      fromIndex,
-      (from) => readSegments(sessions, objects, this.#ref, from),
-      (segment) => link.send(finalMessage(segment)),
-    );
+    const finals = new Finals(fromIndex, (from) => readSegments(sessions, objects, this.#ref, from, FINALS_AT_ONCE), {
+      give: (segment) => link.send(finalMessage(segment)),
+      room: () => link.room(),
+    });
     this.#client = { link, finals, model: input.model, input, generation };
     this.#stopGrace();
     return finals;
@@ -386,12 +389,13 @@ export class Hub {
 
   /** A session whose worker could not reach this gateway takes its client for gone: it is told that it is here. */
   async #remind(present: Present): Promise<void> {
-    const { state, generation } = await this.#gateway.sessions.view(this.#ref);
+    const { state, generation, lease } = await this.#gateway.sessions.view(this.#ref);
     if (this.#client !== present) return;
     if (generation > present.generation) {
       this.#superseded();
       return;
     }
+    if (state === 'streaming' && lease !== null) this.#miss(lease);
     if (state === 'idle') await this.#reattach(present);
   }
 
@@ -402,6 +406,19 @@ export class Hub {
     const { link, input } = present;
     const answer = await sessions.attach(input, { gateway: address, connection: link.id, audio: input.audio });
     if (!('ended' in answer)) present.generation = answer.generation;
+  }
+
+  /** A worker that hangs before it has dialled here is seen by nobody: when it is still not there, it is taken for lost. */
+  #miss({ epoch, workerId }: Lease): void {
+    if (this.#worker.isPresent) return;
+    if (this.#missedEpoch !== epoch) {
+      this.#missedEpoch = epoch;
+      return;
+    }
+    const why = 'did not dial';
+    this.#gateway.log.warn({ workflowId: this.workflowId, epoch, workerId, why }, 'worker lost');
+    const report = () => this.#gateway.sessions.workerLost(this.workflowId, epoch, why);
+    void this.#persist('reporting a lost worker', report);
   }
 
   #stopFollowing(): void {

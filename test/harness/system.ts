@@ -118,6 +118,7 @@ export class System {
   readonly gateway: Part;
   readonly orchestrator: Part;
   readonly workers: Part[] = [];
+  readonly #others: Part[] = [];
   readonly #settings: Settings;
   readonly #ways: Partial<Record<Entry, Settings>>;
   #parts = 0;
@@ -182,6 +183,13 @@ export class System {
     return worker.start(own);
   }
 
+  /** One more gateway, on a port of its own, or one more orchestrator. */
+  async add(entry: 'gateway' | 'orchestrator'): Promise<Part> {
+    const part = this.#part(entry);
+    this.#others.push(part);
+    return part.start();
+  }
+
   /** Starts the gateway again on its port. */
   async restartGateway(): Promise<void> {
     await this.gateway.start({ LONGHAND_HTTP_PORT: String(this.port) });
@@ -201,7 +209,7 @@ export class System {
 
   /** Ends everything; with `TEST_KEEP` the folder with its logs stays. */
   async stop(): Promise<void> {
-    await Promise.all([...this.workers, this.gateway, this.orchestrator].map((part) => part.kill()));
+    await Promise.all([...this.workers, ...this.#others, this.gateway, this.orchestrator].map((part) => part.kill()));
     await this.temporal.process.stop(5000);
     if (process.env['TEST_KEEP'] === undefined) await rm(this.folder, { recursive: true, force: true });
   }

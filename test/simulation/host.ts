@@ -14,7 +14,7 @@ import type {
   StreamArgs,
   StreamOutcome,
 } from '../../workflows/contract.ts';
-import { decide, refuseAttach, refuseCommit } from '../../workflows/session/decide.ts';
+import { decide, pauseBeforeSlotMs, refuseAttach, refuseCommit } from '../../workflows/session/decide.ts';
 import type { Command } from '../../workflows/session/decide.ts';
 import { streamArgsOf } from '../../workflows/session/project.ts';
 import { evolve, initialState } from '../../workflows/session/state.ts';
@@ -176,9 +176,18 @@ export class Host {
     this.#activity?.control.cancel();
     this.#request = this.#activity = null;
     this.#entered = phase;
-    if (phase.name === 'queued') this.#askForSlot(phase);
+    if (phase.name === 'queued') this.#restAfterLosses(phase);
     else if (phase.name === 'streaming') this.#followStream(phase);
     else if (phase.name === 'closing') this.#clock.after(this.#clock.between(5, 3000), () => this.#end());
+  }
+
+  #restAfterLosses(phase: Phase): void {
+    const run = this.#run;
+    if (pauseBeforeSlotMs(this.state) > 0) this.handle({ type: 'GiveUp' });
+    if (this.#entered !== phase) return;
+    const restMs = pauseBeforeSlotMs(this.state);
+    if (restMs === 0) this.#askForSlot(phase);
+    else this.#clock.after(restMs, () => run === this.#run && this.#entered === phase && this.#askForSlot(phase));
   }
 
   #askForSlot(phase: Phase): void {

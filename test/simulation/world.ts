@@ -128,7 +128,11 @@ export class World {
   #said(endByte: number): string {
     const { holes } = this.#host.state;
     const isHeard = (byte: number): boolean => !holes.some(({ fromByte, toByte }) => byte >= fromByte && byte < toByte);
-    return transcribe(Array.from(this.#audio.slice(0, endByte)).filter((_letter, byte) => isHeard(byte)).join(''));
+    return transcribe(
+      Array.from(this.#audio.slice(0, endByte))
+        .filter((_letter, byte) => isHeard(byte))
+        .join(''),
+    );
   }
 
   /** A client that is connected is served, or at least waits in the queue. */

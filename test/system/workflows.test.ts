@@ -122,6 +122,26 @@ describe('a live session', () => {
     },
   );
 
+  on(
+    'that costs one worker after the other, and commits nothing, ends as failed with what there is',
+    async (here, cast) => {
+      const lose = async ({ workflowId, lease: { epoch } }: StreamArgs): Promise<void> => {
+        const handle = here.client.workflow.getHandle(workflowId);
+        // The first one still got something done.
+        if (epoch === 1) await here.commit(workflowId, { epoch, segments: [segment(0)], throughByte: 32_000 });
+        await handle.signal(SIGNAL.workerLost, { epoch, why: 'killed' });
+      };
+      cast.stream = async (args) => {
+        await lose(args);
+        return { why: 'superseded', detail: null };
+      };
+      const handle = await here.startLive(liveInput(cast));
+      expect(await here.result(handle)).toMatchObject({ state: 'failed', reason: 'engine_failed', segments: 1 });
+      expect(cast.allocations).toHaveLength(12);
+      expect(cast.transcripts).toMatchObject([{ segmentCount: 1, meta: { state: 'failed' } }]);
+    },
+  );
+
   on('that lives longer than allowed drains with its lease, though its client is there', async (here, cast) => {
     cast.stream = (args, cancelled) => (args.drain ? Promise.resolve(done) : untilAborted(cancelled));
     // Time cannot be skipped while an activity runs.

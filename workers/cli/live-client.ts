@@ -25,8 +25,8 @@ export interface LiveEvents {
   final: [FinalMessage];
   ack: [Message<'ack'>];
   done: [DoneMessage];
-  /** The connection broke: another attempt follows after `inMs`. */
-  reconnecting: [{ readonly why: string; readonly inMs: number }];
+  /** The connection broke, with a close code: another attempt follows after `inMs`. */
+  reconnecting: [{ readonly why: string; readonly code: number; readonly inMs: number }];
   /** The session cannot go on from here; nothing follows. */
   error: [LiveError];
 }
@@ -306,10 +306,10 @@ export class LiveClient extends EventEmitter<LiveEvents> {
     if (isFinal) this.#finish(this.#refusal ?? new LiveError('closed', `the server closed the connection: ${why}`));
     else if (!this.#everAttached && this.#refusal === null) {
       this.#finish(new LiveError('unreachable', `${new URL(this.#options.url).host} cannot be reached: ${why}`));
-    } else this.#reconnect(why);
+    } else this.#reconnect(why, code);
   }
 
-  #reconnect(why: string): void {
+  #reconnect(why: string, code: number): void {
     const { pauseMs, maxPauseMs, giveUpAfterMs } = this.#options;
     if (performance.now() - this.#lastAttachedMs > giveUpAfterMs) {
       this.#finish(new LiveError('gave_up', `no connection for ${giveUpAfterMs / 1000} s: ${why}`));
@@ -318,7 +318,7 @@ export class LiveClient extends EventEmitter<LiveEvents> {
     // Spread, so that the clients of a gateway that ended do not all come back at once.
     const inMs = Math.round(Math.min(maxPauseMs, pauseMs * 2 ** this.#attempts) * (0.5 + Math.random() / 2));
     this.#attempts += 1;
-    this.emit('reconnecting', { why, inMs });
+    this.emit('reconnecting', { why, code, inMs });
     this.#retry = setTimeout(() => this.#open(), inMs);
   }
 

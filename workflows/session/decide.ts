@@ -13,6 +13,23 @@ export const SKIP_BYTES = 10_000 * LOG_BYTES_PER_MS;
 export const MAX_SKIPS = 2;
 
 /**
+ * So many workers may be lost one after the other without a commit before the audio is passed over: audio that kills whoever
+ * hears it must not go through the whole pool. With the pauses between them that takes two minutes, longer than a restart
+ * of everything or a network that flaps.
+ */
+export const MAX_WORKER_LOSSES = 12;
+/** So many are replaced at once; then there is a pause, each twice as long. */
+const PROMPT_REPLACEMENTS = 3;
+const FIRST_PAUSE_MS = 1000;
+const LAST_PAUSE_MS = 30_000;
+
+/** How long a session whose workers were lost again and again leaves the others alone. */
+export function pauseBeforeSlotMs({ workerLosses }: Pick<StreamState, 'workerLosses'>): number {
+  if (workerLosses <= PROMPT_REPLACEMENTS) return 0;
+  return Math.min(FIRST_PAUSE_MS * 2 ** (workerLosses - PROMPT_REPLACEMENTS - 1), LAST_PAUSE_MS);
+}
+
+/**
  * So many segments may wait for their checkpoint while storage is away; more would outgrow what a workflow may carry
  * through continue-as-new (2 MB).
  */
@@ -23,6 +40,8 @@ export type Command =
   | { readonly type: 'Detach'; readonly connection: string }
   | { readonly type: 'GrantLease'; readonly lease: Lease }
   | { readonly type: 'LoseWorker'; readonly epoch: number }
+  /** Before yet another slot is asked for: enough workers were lost over the same audio. */
+  | { readonly type: 'GiveUp' }
   | { readonly type: 'HandOver' }
   | {
       readonly type: 'EndStream';
@@ -90,7 +109,9 @@ export function decide(command: Command, state: StreamState, nowMs: number): rea
         ? [{ type: 'LeaseGranted', lease: command.lease }]
         : [];
     case 'LoseWorker':
-      return holdsLease(state, command.epoch) ? [{ type: 'SlotWanted', atMs: nowMs }] : [];
+      return holdsLease(state, command.epoch) ? [{ type: 'WorkerLost' }, { type: 'SlotWanted', atMs: nowMs }] : [];
+    case 'GiveUp':
+      return state.workerLosses < MAX_WORKER_LOSSES ? [] : [...(passOver(state) ?? [closing(WORKERS_LOST)])];
     case 'HandOver':
       return state.phase.name === 'streaming' && state.handoverEpoch < state.epoch ? [{ type: 'HandoverWanted' }] : [];
     case 'EndStream':
@@ -107,6 +128,18 @@ export function decide(command: Command, state: StreamState, nowMs: number): rea
       return command satisfies never;
   }
 }
+
+const ENGINE_FAILED: Ending = {
+  state: 'failed',
+  reason: 'engine_failed',
+  detail: 'the recogniser failed again and again',
+};
+
+const WORKERS_LOST: Ending = {
+  state: 'failed',
+  reason: 'engine_failed',
+  detail: 'worker after worker was lost over the same audio',
+};
 
 const closing = (ending: Ending): SessionEvent => ({ type: 'SessionClosing', ending });
 
@@ -180,19 +213,22 @@ function heard({ throughByte = 0 }: StreamOutcome, state: StreamState): SessionE
   return throughByte > state.throughByte ? [{ type: 'AudioHeard', throughByte }] : [];
 }
 
-/**
- * Another recogniser tries; where several have failed at the same place, the next one goes on behind it. Where none has
- * ever given a final, it is not the audio.
- */
+/** Another recogniser tries; where several have failed at the same place, the next one goes on behind it. */
 function decideEngineFailure(mayPassOver: boolean, state: StreamState, nowMs: number): SessionEvent[] {
   const again: SessionEvent = { type: 'SlotWanted', atMs: nowMs };
   if (state.engineFailures + 1 < MAX_ENGINE_FAILURES) return [{ type: 'EngineFailed' }, again];
+  const passed = mayPassOver ? passOver(state) : null;
+  return passed === null ? [closing(ENGINE_FAILED)] : [...passed, again];
+}
+
+/**
+ * The audio at which recognisers or workers fail becomes a hole. Null where that is in vain: none has ever given a final, or
+ * they fail behind it as well; it is not the audio then.
+ */
+function passOver(state: StreamState): SessionEvent[] | null {
   const toByte = Math.min(state.throughByte + SKIP_BYTES, state.audioEndByte ?? Infinity);
   const isInVain = state.nextIndex === 0 || state.skips >= MAX_SKIPS || toByte <= state.throughByte;
-  if (!mayPassOver || isInVain) {
-    return [closing({ state: 'failed', reason: 'engine_failed', detail: 'the recogniser failed again and again' })];
-  }
-  return [{ type: 'AudioSkipped', toByte }, again];
+  return isInVain ? null : [{ type: 'AudioSkipped', toByte }];
 }
 
 /** A newer client than the stream knew of, or audio that has an end, wants a slot. */

@@ -45,7 +45,7 @@ import type {
   WriteTranscriptArgs,
 } from '../contract.ts';
 import { streamAttributes } from '../attributes.ts';
-import { decide, refuseAttach, refuseCommit } from './decide.ts';
+import { decide, pauseBeforeSlotMs, refuseAttach, refuseCommit } from './decide.ts';
 import type { Command, Refusal } from './decide.ts';
 import { priorityKey, resultOf, streamArgsOf, transcriptArgsOf, viewOf } from './project.ts';
 import { carriedState, evolve, initialState } from './state.ts';
@@ -213,8 +213,19 @@ const GRANT_LIMIT_MS = 750;
 /** Each time it takes twice as long: where everything is slow, a short limit would only make more work. */
 const LAST_GRANT_LIMIT_MS = 12_000;
 
+/** Answers whether a slot is still wanted. */
+async function restAfterLosses(run: StreamRun, phase: Phase): Promise<boolean> {
+  const pauseMs = pauseBeforeSlotMs(run.state);
+  if (pauseMs === 0 || run.refusedLeases > 0 || !patched('rest-after-losses')) return true;
+  run.handle({ type: 'GiveUp' });
+  if (run.state.phase !== phase) return false;
+  const restMs = pauseBeforeSlotMs(run.state);
+  return restMs === 0 || !(await condition(() => run.state.phase !== phase, restMs));
+}
+
 /** A slot is asked for in the pool's queue: waiting there is Temporal's, by priority and fairness. */
 async function waitForLease(run: StreamRun, phase: Phase): Promise<void> {
+  if (!(await restAfterLosses(run, phase))) return;
   const scope = new CancellationScope();
   const args = {
     workflowId: workflowInfo().workflowId,

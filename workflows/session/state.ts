@@ -52,6 +52,8 @@ export interface StreamState {
   readonly handoverEpoch: number;
   /** Recognisers that failed one after the other without a commit between. */
   readonly engineFailures: number;
+  /** Workers that were lost one after the other without a commit between. */
+  readonly workerLosses: number;
   /** Stretches of audio that were passed over: no recogniser could make text of them. */
   readonly holes: readonly Span[];
   /** Stretches passed over one after the other without a commit between. */
@@ -59,11 +61,12 @@ export interface StreamState {
 }
 
 /** What a run that began with an earlier version may lack. */
-type Carried = Omit<StreamState, 'holes' | 'skips'> & Partial<StreamState>;
+type Carried = Omit<StreamState, 'workerLosses' | 'holes' | 'skips'> & Partial<StreamState>;
 
 /** The state that an earlier run has left. */
 export const carriedState = (carried: Carried): StreamState => ({
   ...carried,
+  workerLosses: carried.workerLosses ?? 0,
   holes: carried.holes ?? [],
   skips: carried.skips ?? 0,
 });
@@ -81,6 +84,7 @@ export type SessionEvent =
   /** The gateway does not answer any more: its audio is had from any other. */
   | { readonly type: 'GatewayForgotten' }
   | { readonly type: 'EngineFailed' }
+  | { readonly type: 'WorkerLost' }
   | { readonly type: 'SegmentsCommitted'; readonly segments: readonly Segment[]; readonly throughByte: number }
   | { readonly type: 'SegmentsCheckpointed'; readonly end: number }
   /** Audio that was heard and needs no commit. */
@@ -115,6 +119,7 @@ export function initialState(input: StreamInput, nowMs: number): StreamState {
     endForced: false,
     handoverEpoch: 0,
     engineFailures: 0,
+    workerLosses: 0,
     holes: [],
     skips: 0,
   };
@@ -144,6 +149,8 @@ export function evolve(state: StreamState, event: SessionEvent): StreamState {
       return { ...state, gateway: null };
     case 'EngineFailed':
       return { ...state, engineFailures: state.engineFailures + 1 };
+    case 'WorkerLost':
+      return { ...state, workerLosses: state.workerLosses + 1 };
     case 'SegmentsCommitted':
       return {
         ...state,
@@ -151,6 +158,7 @@ export function evolve(state: StreamState, event: SessionEvent): StreamState {
         nextIndex: state.nextIndex + event.segments.length,
         throughByte: event.throughByte,
         engineFailures: 0,
+        workerLosses: 0,
         skips: 0,
       };
     case 'SegmentsCheckpointed':
@@ -166,6 +174,7 @@ export function evolve(state: StreamState, event: SessionEvent): StreamState {
         holes: atMost(MAX_HOLES, [...state.holes, { fromByte: state.throughByte, toByte: event.toByte }]),
         throughByte: event.toByte,
         engineFailures: 0,
+        workerLosses: 0,
         skips: state.skips + 1,
       };
     case 'HolesRepaired':

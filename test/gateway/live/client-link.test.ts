@@ -107,6 +107,40 @@ describe('a client that reads too slowly', () => {
     expect(client.inbox.messages.at(-1)).toMatchObject({ type: 'error' });
   });
 
+  test('is given what can wait as fast as it reads, however slowly that is', async () => {
+    const { link, client, heard } = await setup({ clientBufferBytes: 400_000 });
+    let index = 0;
+    // It speaks, and reads a little each time when it has not for almost as long as is allowed.
+    for (let pieces = 0; pieces < 10; pieces += 1) {
+      client.socket.pause();
+      while (link.isOpen && link.room() === null) link.send(large(index++));
+      jest.advanceTimersByTime(2 * KEEPALIVE_MS - 1);
+      const room = link.room();
+      client.socket.resume();
+      client.socket.send('{"type":"keepalive"}');
+      await Promise.all([room, heard()]);
+    }
+    expect(link.isOpen).toBe(true);
+    await client.inbox.until(() => client.inbox.ofType('final').length === index);
+    const finals = client.inbox.ofType<{ index: number }>('final');
+    expect(finals.map((final) => final.index)).toEqual(Array.from({ length: index }, (_, i) => i));
+  });
+
+  test('and not at all while something waits for it is closed with its code', async () => {
+    const { link, client } = await setup({ clientBufferBytes: 400_000 });
+    client.socket.pause();
+    for (let index = 0; link.isOpen && link.room() === null; index += 1) link.send(large(index));
+    const room = link.room();
+    jest.advanceTimersByTime(2 * KEEPALIVE_MS);
+    expect(link.isOpen).toBe(true);
+    jest.advanceTimersByTime(KEEPALIVE_MS);
+    expect(link.isOpen).toBe(false);
+    client.socket.resume();
+    expect(await client.inbox.closed).toEqual({ code: 4429, reason: 'slow_reader' });
+    await room;
+    expect(link.room()).toBeNull();
+  });
+
   test('does not hold up the others', async () => {
     const slow = await setup({ clientBufferBytes: 400_000 });
     const other = await socketPair();

@@ -14,6 +14,8 @@ interface Setup {
   committed: number;
   failures: number;
   gate: Promise<unknown>;
+  /** null: the reader has room. */
+  room: Promise<unknown> | null;
 }
 
 function setup(next = 0): Setup {
@@ -28,8 +30,8 @@ function setup(next = 0): Setup {
     }
     return segments(from, it.committed);
   };
-  const finals = new Finals(next, fetch, ({ index }) => given.push(index));
-  const it: Setup = { finals, given, fetched, committed: 0, failures: 0, gate: Promise.resolve() };
+  const finals = new Finals(next, fetch, { give: ({ index }) => given.push(index), room: () => it.room });
+  const it: Setup = { finals, given, fetched, committed: 0, failures: 0, gate: Promise.resolve(), room: null };
   return it;
 }
 
@@ -95,7 +97,7 @@ test('does not ask without a pause when what it needs is missing from the answer
       // The first segment is to be had only later.
       return Promise.resolve(fetched.length < 2 ? segments(1, 3) : segments(0, 3));
     },
-    ({ index }) => given.push(index),
+    { give: ({ index }) => given.push(index), room: () => null },
   );
   finals.know(3);
   await turns(50);
@@ -123,4 +125,63 @@ test('tells everyone who waits that it is drained', async () => {
   it.finals.know(1);
   await Promise.all([it.finals.drained(), it.finals.drained()]);
   expect(it.given).toEqual([0]);
+});
+
+describe('a reader without room', () => {
+  test('is given what it missed when it has room again, in order and once, with what comes meanwhile', async () => {
+    const it = setup();
+    it.committed = 3;
+    const room = Promise.withResolvers<undefined>();
+    it.room = room.promise;
+    it.finals.know(3);
+    await turns();
+    it.finals.offer(segments(3, 5));
+    it.finals.offer(segments(2, 4));
+    await turns();
+    expect(it.given).toEqual([]);
+    it.room = null;
+    room.resolve(undefined);
+    await it.finals.drained();
+    expect(it.given).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test('is given new finals all the same once it has what it missed', async () => {
+    const it = setup();
+    it.committed = 1;
+    it.finals.know(1);
+    await it.finals.drained();
+    it.room = new Promise(() => undefined);
+    it.finals.offer(segments(1, 3));
+    expect(it.given).toEqual([0, 1, 2]);
+  });
+
+  test('has what is more than may wait fetched later, and nothing skipped', async () => {
+    const it = setup();
+    it.committed = 1;
+    const room = Promise.withResolvers<undefined>();
+    it.room = room.promise;
+    it.finals.know(1);
+    await turns();
+    it.finals.offer(segments(1, 3000));
+    for (let index = 3000; index < 3010; index += 1) it.finals.offer(segments(index, index + 1));
+    it.committed = 3010;
+    it.room = null;
+    room.resolve(undefined);
+    await it.finals.drained();
+    expect(it.given).toEqual(Array.from({ length: 3010 }, (_, index) => index));
+    expect(it.fetched).toEqual([0, 3000]);
+  });
+
+  test('that is closed is given nothing more', async () => {
+    const it = setup();
+    it.committed = 2;
+    const room = Promise.withResolvers<undefined>();
+    it.room = room.promise;
+    it.finals.know(2);
+    await turns();
+    it.finals.close();
+    room.resolve(undefined);
+    await turns();
+    expect(it.given).toEqual([]);
+  });
 });

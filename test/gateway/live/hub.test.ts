@@ -191,6 +191,37 @@ describe('a session that took its client for gone', () => {
   });
 });
 
+describe('a worker that hangs before it has dialled', () => {
+  const { jest } = import.meta;
+  afterEach(() => void jest.useRealTimers());
+
+  test('is taken for lost when it is missed a second time, and one that comes meanwhile is not', async () => {
+    const rest = ['clearImmediate', 'clearTimeout', 'Date', 'nextTick', 'performance', 'queueMicrotask'] as const;
+    jest.useFakeTimers({ doNotFake: [...rest, 'setImmediate', 'setTimeout'] });
+    const edge = await open();
+    const client = await edge.client();
+    await client.session();
+    edge.sessions.grant('s');
+    const lost = () => edge.sessions.asked.filter(({ what }) => what === 'workerLost');
+    const miss = async (times: number): Promise<void> => {
+      jest.advanceTimersByTime(15_000);
+      await edge.sessions.untilAsked('view', times);
+      await turns();
+    };
+    await miss(1);
+    expect(lost()).toEqual([]);
+    await miss(2);
+    expect(lost()).toMatchObject([{ facts: { epoch: 1 } }]);
+    edge.sessions.grant('s');
+    await miss(3);
+    await edge.worker({ epoch: 2 });
+    await client.inbox.next('started');
+    jest.advanceTimersByTime(60_000);
+    await turns();
+    expect(lost()).toHaveLength(1);
+  });
+});
+
 describe('a client that goes to another gateway and comes back', () => {
   test('before its worker has followed it there is not closed for having moved', async () => {
     const backstage = new Backstage();

@@ -4,6 +4,8 @@ import {
   MAX_ENGINE_FAILURES,
   MAX_SKIPS,
   MAX_TAIL_SEGMENTS,
+  MAX_WORKER_LOSSES,
+  pauseBeforeSlotMs,
   refuseAttach,
   refuseCommit,
   SKIP_BYTES,
@@ -109,7 +111,7 @@ describe('a lease', () => {
   });
 
   test('is replaced when its worker is lost', () => {
-    expect(eventsOf(streaming, lost(1))).toEqual(['SlotWanted']);
+    expect(eventsOf(streaming, lost(1))).toEqual(['WorkerLost', 'SlotWanted']);
     expect(given(live, attached(), granted(1), lost(1), granted(2)).epoch).toBe(2);
   });
 
@@ -290,6 +292,55 @@ describe('a stream that ends', () => {
   });
 });
 
+describe('workers that are lost one after the other', () => {
+  const GIVE_UP: Command = { type: 'GiveUp' };
+  const afterLosses = (count: number, from = streaming): StreamState => {
+    let state = from;
+    for (let n = 0; n < count; n += 1) {
+      if (state.phase.name === 'queued') state = after(state, granted(state.epoch + 1));
+      state = after(state, lost(state.epoch));
+    }
+    return state;
+  };
+
+  test('are replaced at once three times, then after pauses of twice the length each, up to half a minute', () => {
+    const pausesMs = Array.from({ length: MAX_WORKER_LOSSES }, (_, i) => pauseBeforeSlotMs(afterLosses(i)));
+    expect(pausesMs).toEqual([0, 0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  test('end the session as failed, with what there is, after the last loss without a commit', () => {
+    expect(eventsOf(afterLosses(MAX_WORKER_LOSSES - 1), GIVE_UP)).toEqual([]);
+    expect(after(afterLosses(MAX_WORKER_LOSSES), GIVE_UP).phase).toMatchObject({
+      name: 'closing',
+      ending: { state: 'failed', reason: 'engine_failed' },
+    });
+  });
+
+  test('over the same audio, after a final, make it a hole: the next one goes on behind it', () => {
+    const state = afterLosses(MAX_WORKER_LOSSES, given(live, attached(), granted(1), committed(1, 0, 2)));
+    expect(eventsOf(state, GIVE_UP)).toEqual(['AudioSkipped']);
+    const passed = after(state, GIVE_UP);
+    expect(passed).toMatchObject({ phase: { name: 'queued' }, workerLosses: 0, throughByte: 64_000 + SKIP_BYTES });
+    expect(pauseBeforeSlotMs(passed)).toBe(0);
+  });
+
+  test('count from 0 again after any commit, also one of silence', () => {
+    const lastChance = afterLosses(MAX_WORKER_LOSSES - 1);
+    const next = after(lastChance, granted(lastChance.epoch + 1));
+    const silence: Command = { type: 'CommitSegments', commit: { epoch: next.epoch, segments: [], throughByte: 640 } };
+    const heard = after(after(next, silence), lost(next.epoch));
+    expect(heard.workerLosses).toBe(1);
+    expect(pauseBeforeSlotMs(heard)).toBe(0);
+    expect(eventsOf(heard, GIVE_UP)).toEqual([]);
+  });
+
+  test('are not those that were drained, handed over, or left because the gateway was gone', () => {
+    for (const why of ['handedOver', 'leaseExpired', 'fenced', 'gatewayLost'] as const) {
+      expect(after(streaming, streamEnded(1, why)).workerLosses ?? 0).toBe(0);
+    }
+  });
+});
+
 describe('a handover', () => {
   const HAND_OVER: Command = { type: 'HandOver' };
 
@@ -378,6 +429,7 @@ describe('a hole', () => {
   test('of a run that began with an earlier version is none', () => {
     const before: Record<string, unknown> = { ...spoken };
     delete before['holes'];
+    delete before['workerLosses'];
     delete before['skips'];
     expect(carriedState(before as unknown as StreamState)).toEqual(spoken);
   });
