@@ -90,6 +90,15 @@ export class Part {
     return how;
   }
 
+  /** Sends the process a message and answers what it says next: for programs that a test puts beside the entry point. */
+  async ask(message: object): Promise<unknown> {
+    const child = this.#child;
+    if (child === null) throw new Error(`${this.name} is not running`);
+    const answer = once(child, 'message');
+    child.send(message);
+    return ((await answer) as unknown[])[0];
+  }
+
   async log(): Promise<string> {
     return readFile(this.#logFile, 'utf8').catch(() => '');
   }
@@ -111,6 +120,8 @@ export class System {
   readonly gateway: Part;
   readonly orchestrator: Part;
   readonly workers: Part[] = [];
+  /** Orchestrators beside the first one. */
+  readonly furtherOrchestrators: Part[] = [];
   readonly #settings: Settings;
   #parts = 0;
 
@@ -167,6 +178,13 @@ export class System {
     return worker.start(own);
   }
 
+  /** Another orchestrator beside the first one. */
+  async addOrchestrator(): Promise<Part> {
+    const orchestrator = this.#part('orchestrator');
+    this.furtherOrchestrators.push(orchestrator);
+    return orchestrator.start();
+  }
+
   /** Starts the gateway again on its port. */
   async restartGateway(): Promise<void> {
     await this.gateway.start({ LONGHAND_HTTP_PORT: String(this.port) });
@@ -186,7 +204,8 @@ export class System {
 
   /** Ends everything; with `TEST_KEEP` the folder with its logs stays. */
   async stop(): Promise<void> {
-    await Promise.all([...this.workers, this.gateway, this.orchestrator].map((part) => part.kill()));
+    const parts = [...this.workers, this.gateway, this.orchestrator, ...this.furtherOrchestrators];
+    await Promise.all(parts.map((part) => part.kill()));
     await this.temporal.process.stop(5000);
     if (process.env['TEST_KEEP'] === undefined) await rm(this.folder, { recursive: true, force: true });
   }
