@@ -85,6 +85,8 @@ export interface SessionsPort {
   queue(model: string): Promise<QueuedSession[]>;
   /** How many sessions wait for a worker of the model; up to a second old. */
   queueLength(model: string): Promise<number>;
+  /** How many live sessions of a tenant are open; up to a second old. */
+  openSessions(tenant: string): Promise<number>;
   /** Whether there is such a session, running or ended. */
   exists(ref: SessionRef): Promise<boolean>;
   /** Mean time a recently ended live session of the model held its slot; null when none has ended. */
@@ -102,7 +104,8 @@ export interface Log {
 /** Settings of a gateway; see infra/config.ts for each. Durations in milliseconds. */
 export interface GatewaySettings {
   readonly tenant: string;
-  readonly weight: number;
+  /** Fairness weight of a tenant. */
+  readonly weightOf: (tenant: string) => number;
   readonly catalogue: Catalogue;
   readonly bounds: SessionBounds;
   readonly internalKey: string | null;
@@ -114,6 +117,7 @@ export interface GatewaySettings {
   readonly clientBufferBytes: number;
   readonly sendAheadMs: number;
   readonly maxQueue: number;
+  readonly maxTenantSessions: number;
   readonly maxUploadBytes: number;
   readonly uploadStallMs: number;
   readonly prepareWaitMs: number;

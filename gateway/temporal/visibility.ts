@@ -70,8 +70,17 @@ export class Visibility {
 
   /** Live sessions that wait; spans of files wait behind them and are bounded by their files. */
   async queueLength(model: string): Promise<number> {
+    return this.#count(`${workflowTypes(WORKFLOW.session)} AND ${queuedFor(model)}`);
+  }
+
+  /** Live sessions of a tenant that have not ended. */
+  async openSessions(tenant: string): Promise<number> {
+    const which = `ExecutionStatus = 'Running' AND LonghandTenant = ${quoted(tenant)}`;
+    return this.#count(`${workflowTypes(WORKFLOW.session)} AND ${which}`);
+  }
+
+  async #count(query: string): Promise<number> {
     const { namespace } = this.#client.options;
-    const query = `${workflowTypes(WORKFLOW.session)} AND ${queuedFor(model)}`;
     const { count } = await this.#client.workflowService.countWorkflowExecutions({ namespace, query });
     return Number(count.toString());
   }

@@ -215,6 +215,10 @@ export class FakeSessions implements SessionsPort {
     return Promise.resolve(this.waiting.length);
   }
 
+  openSessions(): Promise<number> {
+    return Promise.resolve(this.#running.size);
+  }
+
   exists(ref: SessionRef): Promise<boolean> {
     return Promise.resolve(this.#running.has(ref.id));
   }
