@@ -56,6 +56,18 @@ export interface WorkerSummary extends WorkerFacts {
 /** A session in a pool's queue, in the order in which Temporal is likely to serve it. */
 export interface QueuedSession {
   readonly workflowId: string;
+  readonly kind: SlotUser;
+}
+
+/** What holds a worker's slot: a live session, or a span of a file. */
+export type SlotUser = 'live' | 'span';
+
+/** How long slots of a model are held, in milliseconds. */
+export interface SlotTimes {
+  /** By those that hold one, so far. */
+  readonly held: readonly { readonly kind: SlotUser; readonly ms: number }[];
+  /** By those that ended last, from their last lease to their end. */
+  readonly recent: Readonly<Record<SlotUser, readonly number[]>>;
 }
 
 /** The workflows (gateway/temporal.ts). Every call fails with a {@link Failure} a client may see. */
@@ -89,8 +101,7 @@ export interface SessionsPort {
   openSessions(tenant: string): Promise<number>;
   /** Whether there is such a session, running or ended. */
   exists(ref: SessionRef): Promise<boolean>;
-  /** Mean time a recently ended live session of the model held its slot; null when none has ended. */
-  meanSessionMs(model: string): Promise<number | null>;
+  slotTimes(model: string): Promise<SlotTimes>;
   workers(): Promise<WorkerSummary[]>;
   check(): Promise<void>;
 }

@@ -30,7 +30,7 @@ import type {
   SessionView,
 } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
-import type { QueuedSession, SessionsPort, WorkerSummary } from '../ports.ts';
+import type { QueuedSession, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
 import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
 import { Visibility } from './visibility.ts';
 
@@ -194,8 +194,8 @@ export class TemporalSessions implements SessionsPort {
     return this.#ask(() => this.#visibility.queue(model));
   }
 
-  meanSessionMs(model: string): Promise<number | null> {
-    return this.#ask(() => this.#visibility.meanSessionMs(model));
+  slotTimes(model: string): Promise<SlotTimes> {
+    return this.#ask(() => this.#visibility.slotTimes(model, Date.now()));
   }
 
   workers(): Promise<WorkerSummary[]> {
