@@ -28,7 +28,7 @@ interface TimedFinal {
 export class Talk {
   readonly session: string;
   readonly #client: LiveClient;
-  readonly #said: Buffer[] = [];
+  #chunks = 0;
   readonly #texts: string[] = [];
   /** When audio was heard that had not been heard before. */
   readonly #newsAtMs: number[] = [];
@@ -63,11 +63,15 @@ export class Talk {
   async #speak(): Promise<void> {
     const begunMs = performance.now();
     while (this.#speaking) {
-      const chunk = noise(`${this.session}/${this.#said.length}`, CHUNK_MS);
-      this.#said.push(chunk);
-      this.#client.send(chunk);
-      await pause(Math.max(0, begunMs + this.#said.length * CHUNK_MS - performance.now()));
+      this.#client.send(this.#chunk(this.#chunks));
+      this.#chunks += 1;
+      await pause(Math.max(0, begunMs + this.#chunks * CHUNK_MS - performance.now()));
     }
+  }
+
+  /** Made anew when it is wanted: a long call's audio would fill the memory. */
+  #chunk(index: number): Buffer {
+    return noise(`${this.session}/${index}`, CHUNK_MS);
   }
 
   /** When audio is heard that was not heard by now, after the sign has been seen. */
@@ -136,7 +140,8 @@ export class Talk {
 
   /** Of what was told and of what is kept, the worse. @param kept texts of the stored transcript. */
   async losses(kept: readonly string[], segmentMs: number): Promise<Losses> {
-    const wanted = wordsOf(await undisturbed(Buffer.concat(this.#said), segmentMs));
+    const said = Buffer.concat(Array.from({ length: this.#chunks }, (_, i) => this.#chunk(i)));
+    const wanted = wordsOf(await undisturbed(said, segmentMs));
     const [told, stored] = [this.#texts, kept].map((texts) => lossesOf(wanted, wordsOf(texts)));
     return {
       lost: Math.max(told?.lost ?? 0, stored?.lost ?? 0),
