@@ -16,9 +16,10 @@ import { openClient } from '../infra/temporal.ts';
 const TENANT = 'default';
 
 function settingsOf(config: Config): GatewaySettings {
+  const weights = new Map(Object.entries(config.LONGHAND_TENANT_WEIGHTS));
   return {
     tenant: TENANT,
-    weightOf: (tenant) => config.LONGHAND_TENANT_WEIGHTS[tenant] ?? config.LONGHAND_TENANT_WEIGHT,
+    weightOf: (tenant) => weights.get(tenant) ?? config.LONGHAND_TENANT_WEIGHT,
     catalogue: { defaultModel: config.LONGHAND_DEFAULT_MODEL, models: config.LONGHAND_MODELS },
     bounds: {
       resumeWindowMs: config.LONGHAND_RESUME_WINDOW_MS,
