@@ -10,7 +10,9 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/test/{architecture,workflows,activities,gateway,workers,infra,simulation}/**/*.test.ts'],
+      testMatch: [
+        '<rootDir>/test/{architecture,workflows,activities,gateway,workers,infra,simulation,bench}/**/*.test.ts',
+      ],
     },
     {
       ...common,

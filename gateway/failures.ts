@@ -43,6 +43,7 @@ export const FAILURES = {
   unsupported_audio: row(false, 415, 1003, 'data that cannot be decoded as audio'),
   unknown_host: row(false, 421, 4421, 'a host name that is not this gateway'),
   slow_reader: row(true, 429, 4429, 'a client that does not read what it is sent'),
+  tenant_limit: row(true, 429, 1013, 'more live sessions of one tenant than are allowed to be open'),
   internal: row(true, 500, 1011, 'a fault of the service'),
   engine_failed: row(false, 500, 4425, 'the recogniser failed again and again'),
   session_failed: row(false, 500, 4424, 'a session that failed, or was ended from outside'),

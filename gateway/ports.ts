@@ -56,6 +56,18 @@ export interface WorkerSummary extends WorkerFacts {
 /** A session in a pool's queue, in the order in which Temporal is likely to serve it. */
 export interface QueuedSession {
   readonly workflowId: string;
+  readonly kind: SlotUser;
+}
+
+/** What holds a worker's slot: a live session, or a span of a file. */
+export type SlotUser = 'live' | 'span';
+
+/** How long slots of a model are held, in milliseconds. */
+export interface SlotTimes {
+  /** By those that hold one, so far. */
+  readonly held: readonly { readonly kind: SlotUser; readonly ms: number }[];
+  /** By those that ended last, from their last lease to their end. */
+  readonly recent: Readonly<Record<SlotUser, readonly number[]>>;
 }
 
 /** The workflows (gateway/temporal.ts). Every call fails with a {@link Failure} a client may see. */
@@ -85,10 +97,11 @@ export interface SessionsPort {
   queue(model: string): Promise<QueuedSession[]>;
   /** How many sessions wait for a worker of the model; up to a second old. */
   queueLength(model: string): Promise<number>;
+  /** How many live sessions of a tenant are open; up to a second old. */
+  openSessions(tenant: string): Promise<number>;
   /** Whether there is such a session, running or ended. */
   exists(ref: SessionRef): Promise<boolean>;
-  /** Mean time a recently ended live session of the model held its slot; null when none has ended. */
-  meanSessionMs(model: string): Promise<number | null>;
+  slotTimes(model: string): Promise<SlotTimes>;
   workers(): Promise<WorkerSummary[]>;
   check(): Promise<void>;
 }
@@ -102,7 +115,8 @@ export interface Log {
 /** Settings of a gateway; see infra/config.ts for each. Durations in milliseconds. */
 export interface GatewaySettings {
   readonly tenant: string;
-  readonly weight: number;
+  /** Fairness weight of a tenant. */
+  readonly weightOf: (tenant: string) => number;
   readonly catalogue: Catalogue;
   readonly bounds: SessionBounds;
   readonly internalKey: string | null;
@@ -114,6 +128,7 @@ export interface GatewaySettings {
   readonly clientBufferBytes: number;
   readonly sendAheadMs: number;
   readonly maxQueue: number;
+  readonly maxTenantSessions: number;
   readonly maxUploadBytes: number;
   readonly uploadStallMs: number;
   readonly prepareWaitMs: number;

@@ -53,6 +53,22 @@ const modelConfig = z.discriminatedUnion('engine', [scriptedModel, moonshineMode
 /** One entry of LONGHAND_MODELS: a named recogniser configuration. */
 export type ModelConfig = z.infer<typeof modelConfig>;
 
+/** Weights that Temporal's fairness takes. */
+const weight = () => z.coerce.number().min(0.001).max(1000);
+
+const weightsJson = z
+  .string()
+  .default('{}')
+  .transform((json, context): unknown => {
+    try {
+      return JSON.parse(json);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'is not JSON: expected {"<tenant>": <weight>, …}' });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/), weight()));
+
 const modelsJson = z
   .string()
   .default('{"en":{"engine":"moonshine"}}')
@@ -173,6 +189,10 @@ const settings = {
     integer(0, 1_000_000).default(1000),
     'live sessions of a model that may wait for a worker; more are refused with queue_full',
   ),
+  LONGHAND_MAX_TENANT_SESSIONS: setting(
+    integer(1, 10_000_000).default(10_000),
+    'live sessions of one tenant that may be open; more are refused with tenant_limit',
+  ),
   LONGHAND_SEND_AHEAD_MS: setting(
     integer(1000, 600_000).default(30_000),
     'audio a worker is sent ahead of what it has recognised',
@@ -244,7 +264,14 @@ const settings = {
   LONGHAND_CHECKPOINT_SEGMENTS: setting(integer(1, 200).default(50), 'segments after which a checkpoint is written'),
   LONGHAND_SPAN_MS: setting(integer(1000, hourMs).default(60_000), 'length of the spans a file is cut into'),
   LONGHAND_MAX_PARALLEL_SPANS: setting(integer(1, 1000).default(8), 'spans of one file transcribed side by side'),
-  LONGHAND_TENANT_WEIGHT: setting(z.coerce.number().min(0.001).max(1000).default(1), 'fairness weight of a tenant'),
+  LONGHAND_TENANT_WEIGHT: setting(
+    weight().default(1),
+    'fairness weight of a tenant that LONGHAND_TENANT_WEIGHTS does not name',
+  ),
+  LONGHAND_TENANT_WEIGHTS: setting(
+    weightsJson,
+    'fairness weights by tenant, as JSON: while all wait, one of weight 3 gets three workers for each one that a tenant of weight 1 gets',
+  ),
   LONGHAND_DRAIN_MS: setting(
     integer(0, 24 * hourMs).default(10_000),
     'how long a process that is told to end lets its work finish',

@@ -16,9 +16,10 @@ import { openClient } from '../infra/temporal.ts';
 const TENANT = 'default';
 
 function settingsOf(config: Config): GatewaySettings {
+  const weights = new Map(Object.entries(config.LONGHAND_TENANT_WEIGHTS));
   return {
     tenant: TENANT,
-    weight: config.LONGHAND_TENANT_WEIGHT,
+    weightOf: (tenant) => weights.get(tenant) ?? config.LONGHAND_TENANT_WEIGHT,
     catalogue: { defaultModel: config.LONGHAND_DEFAULT_MODEL, models: config.LONGHAND_MODELS },
     bounds: {
       resumeWindowMs: config.LONGHAND_RESUME_WINDOW_MS,
@@ -38,6 +39,7 @@ function settingsOf(config: Config): GatewaySettings {
     clientBufferBytes: config.LONGHAND_CLIENT_BUFFER_BYTES,
     sendAheadMs: config.LONGHAND_SEND_AHEAD_MS,
     maxQueue: config.LONGHAND_MAX_QUEUE,
+    maxTenantSessions: config.LONGHAND_MAX_TENANT_SESSIONS,
     maxUploadBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
     uploadStallMs: config.LONGHAND_UPLOAD_STALL_MS,
     prepareWaitMs: config.LONGHAND_PREPARE_WAIT_MS,

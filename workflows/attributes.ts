@@ -13,6 +13,7 @@ const KEY = {
   worker: defineSearchAttributeKey('LonghandWorker', 'KEYWORD'),
   priority: defineSearchAttributeKey('LonghandPriority', 'INT'),
   queuedAt: defineSearchAttributeKey('LonghandQueuedAt', 'DATETIME'),
+  leasedAt: defineSearchAttributeKey('LonghandLeasedAt', 'DATETIME'),
 };
 
 /** What a session is started with. */
@@ -31,8 +32,12 @@ export const workerAttributes = (model: string): SearchAttributePair[] => [{ key
 
 export const fileAttributes = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
 
-/** What changes with a session's phase. @param priority Temporal's key with which a slot is asked for. */
-export function streamAttributes(phase: Phase, priority: number): SearchAttributeUpdatePair[] {
+/**
+ * What changes with a session's phase.
+ * @param priority Temporal's key with which a slot is asked for.
+ * @param nowMs when the phase began.
+ */
+export function streamAttributes(phase: Phase, priority: number, nowMs: number): SearchAttributeUpdatePair[] {
   switch (phase.name) {
     case 'queued':
       return [
@@ -45,6 +50,7 @@ export function streamAttributes(phase: Phase, priority: number): SearchAttribut
       return [
         { key: KEY.state, value: 'streaming' },
         { key: KEY.worker, value: phase.lease.workerId },
+        { key: KEY.leasedAt, value: new Date(nowMs) },
       ];
     case 'ended':
       return [{ key: KEY.state, value: phase.ending.state }];

@@ -303,6 +303,8 @@ export const SEARCH_ATTRIBUTES = {
   LonghandWorker: 'Keyword',
   LonghandPriority: 'Int',
   LonghandQueuedAt: 'Datetime',
+  /** When the session was given the worker that it has, or had last. */
+  LonghandLeasedAt: 'Datetime',
 } as const;
 
 // ---- activities -------------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 /**
  * Tells waiting sessions their place. Temporal knows no position of one task: it is estimated from the list of queued
- * sessions in visibility, and the wait from the mean length of recent sessions over the pool's slots. Asked for once for
- * all sessions of a model.
+ * sessions in visibility, and the wait from how long slots are held (wait-estimate.ts). Asked for once for all sessions
+ * of a model.
  */
-import type { Log, QueuedSession, SessionsPort } from '../ports.ts';
+import type { Log, SessionsPort } from '../ports.ts';
+import { estimateWaits } from './wait-estimate.ts';
 
 export interface QueuePlace {
   /** From 1; null while unknown. */
@@ -12,17 +13,23 @@ export interface QueuePlace {
 }
 
 type Tell = (place: QueuePlace) => void;
+type Pool = Pick<SessionsPort, 'queue' | 'workers' | 'slotTimes'>;
 
 const EVERY_MS = 1000;
+const UNKNOWN: QueuePlace = { position: null, estimatedWaitMs: null };
+
+/** An estimate that differs from what was told, less the time since, by this share and by so much is told anew. */
+const NEWS_SHARE = 0.1;
+const NEWS_MS = 1000;
 
 export class QueueNotices {
-  readonly #sessions: Pick<SessionsPort, 'queue' | 'workers' | 'meanSessionMs'>;
+  readonly #sessions: Pool;
   readonly #log: Log;
   readonly #waiting = new Map<string, Map<string, Tell>>();
   /** Models whose sessions are told, round after round. */
   readonly #rounds = new Set<string>();
 
-  constructor(sessions: Pick<SessionsPort, 'queue' | 'workers' | 'meanSessionMs'>, log: Log) {
+  constructor(sessions: Pool, log: Log) {
     this.#sessions = sessions;
     this.#log = log;
   }
@@ -30,11 +37,7 @@ export class QueueNotices {
   /** Tells a session its place now and whenever it changes, until the function given back is called. */
   follow(model: string, workflowId: string, tell: Tell): () => void {
     const waiting = this.#waiting.get(model) ?? new Map<string, Tell>();
-    let last = '';
-    waiting.set(workflowId, (place) => {
-      if (JSON.stringify(place) !== last) tell(place);
-      last = JSON.stringify(place);
-    });
+    waiting.set(workflowId, whenNews(tell));
     this.#waiting.set(model, waiting);
     if (!this.#rounds.has(model)) {
       this.#rounds.add(model);
@@ -49,25 +52,47 @@ export class QueueNotices {
       return;
     }
     try {
-      const queue = await this.#sessions.queue(model);
-      const turnMs = await this.#msPerTurn(model);
-      for (const [workflowId, tell] of waiting) tell(placeOf(workflowId, queue, turnMs));
+      const places = await this.#places(model);
+      for (const [workflowId, tell] of waiting) tell(places.get(workflowId) ?? UNKNOWN);
     } catch (error) {
       this.#log.warn({ err: error, model }, 'queue positions are unknown');
     }
     setTimeout(() => void this.#round(model, waiting), EVERY_MS).unref();
   }
 
-  /** How long the pool takes on average until a slot frees; null when nothing is known. */
-  async #msPerTurn(model: string): Promise<number | null> {
-    const [workers, meanMs] = await Promise.all([this.#sessions.workers(), this.#sessions.meanSessionMs(model)]);
-    const slots = workers.filter((worker) => worker.model === model).reduce((sum, worker) => sum + worker.slots, 0);
-    return slots === 0 || meanMs === null ? null : meanMs / slots;
+  /** By workflow id. */
+  async #places(model: string): Promise<Map<string, QueuePlace>> {
+    const [queue, workers, times] = await Promise.all([
+      this.#sessions.queue(model),
+      this.#sessions.workers(),
+      this.#sessions.slotTimes(model),
+    ]);
+    const serving = workers.filter((worker) => worker.model === model && !worker.draining);
+    const slots = serving.reduce((sum, worker) => sum + worker.slots, 0);
+    const kinds = queue.map(({ kind }) => kind);
+    const waits = estimateWaits(slots, times, kinds);
+    return new Map(
+      queue.map(({ workflowId }, i) => [workflowId, { position: i + 1, estimatedWaitMs: waits?.[i] ?? null }]),
+    );
   }
 }
 
-function placeOf(workflowId: string, queue: readonly QueuedSession[], turnMs: number | null): QueuePlace {
-  const index = queue.findIndex((queued) => queued.workflowId === workflowId);
-  if (index < 0) return { position: null, estimatedWaitMs: null };
-  return { position: index + 1, estimatedWaitMs: turnMs === null ? null : Math.round(turnMs * (index + 1)) };
+/** Passes on what a client could not know from what it was told before. */
+function whenNews(tell: Tell): Tell {
+  let last: { readonly place: QueuePlace; readonly atMs: number } | null = null;
+  return (place) => {
+    const nowMs = performance.now();
+    if (last !== null && !isNews(place, last.place, nowMs - last.atMs)) return;
+    last = { place, atMs: nowMs };
+    tell(place);
+  };
+}
+
+function isNews(place: QueuePlace, told: QueuePlace, sinceMs: number): boolean {
+  if (place.position !== told.position) return true;
+  if (place.estimatedWaitMs === null || told.estimatedWaitMs === null) {
+    return place.estimatedWaitMs !== told.estimatedWaitMs;
+  }
+  const offMs = Math.abs(place.estimatedWaitMs - Math.max(0, told.estimatedWaitMs - sinceMs));
+  return offMs > NEWS_MS && offMs > NEWS_SHARE * place.estimatedWaitMs;
 }

@@ -107,20 +107,29 @@ export class LiveServer {
     await this.#hub(hubIdOf(input.ref), input.ref).attachClient(link, input, request.index);
   }
 
-  /** A session that is there already always comes in; a new one only while the queue is below its bound. */
-  async #admit({ ref, model }: LiveInput): Promise<void> {
+  /** A session that is there already always comes in; a new one only while queue and tenant are below their bounds. */
+  async #admit(input: LiveInput): Promise<void> {
+    const refusal = await this.#refusalOf(input);
+    if (refusal !== null && !(await this.#gateway.sessions.exists(input.ref))) throw refusal;
+  }
+
+  async #refusalOf({ ref: { tenant }, model }: LiveInput): Promise<Failure | null> {
     const { sessions, settings } = this.#gateway;
-    if ((await sessions.queueLength(model)) < settings.maxQueue || (await sessions.exists(ref))) return;
-    throw new Failure(
-      'queue_full',
-      `${settings.maxQueue} sessions wait for a worker of model ${model}: try again later`,
-    );
+    const { maxQueue, maxTenantSessions } = settings;
+    const [waiting, open] = await Promise.all([sessions.queueLength(model), sessions.openSessions(tenant)]);
+    if (waiting >= maxQueue) {
+      return new Failure('queue_full', `${maxQueue} sessions wait for a worker of model ${model}: try again later`);
+    }
+    if (open >= maxTenantSessions) {
+      return new Failure('tenant_limit', `${maxTenantSessions} live sessions are open: end one, or try again later`);
+    }
+    return null;
   }
 
   #inputOf({ session, model, language, priority, audio }: LiveRequest): LiveInput {
-    const { tenant, weight, bounds } = this.#gateway.settings;
+    const { tenant, weightOf, bounds } = this.#gateway.settings;
     const ref = { tenant, id: session ?? randomUUID() };
-    return { kind: 'live', ref, model, language, priority, weight, bounds, audio };
+    return { kind: 'live', ref, model, language, priority, weight: weightOf(tenant), bounds, audio };
   }
 
   async #worker(socket: WebSocket, query: URLSearchParams, authorization: string | undefined): Promise<void> {

@@ -156,9 +156,11 @@ function parse(data: Buffer): FromWorker | null {
   }
 }
 
-const TICK_MS = 100;
+const TICK_MS = 50;
+/** A tick that is later than this tells of a stall of this process. */
+const STALL_MS = 100;
 
-/** Looks at all links ten times a second. */
+/** Looks at all links twenty times a second. */
 export class WorkerWatch {
   readonly #links = new Set<WorkerLink>();
   readonly #timer: NodeJS.Timeout;
@@ -186,7 +188,7 @@ export class WorkerWatch {
     const lagMs = nowMs - this.#lastTickMs - TICK_MS;
     this.#lastTickMs = nowMs;
     for (const link of [...this.#links]) {
-      if (lagMs > TICK_MS) link.forgive(lagMs);
+      if (lagMs > STALL_MS) link.forgive(lagMs);
       link.check(nowMs);
     }
   }

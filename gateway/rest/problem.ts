@@ -8,7 +8,7 @@ const RETRY_AFTER_S = 2;
 
 export function sendProblem(request: Request, response: Response, failure: Failure): void {
   const { httpStatus, title, retryable } = failure.row;
-  if (httpStatus === 503) response.setHeader('Retry-After', RETRY_AFTER_S);
+  if (httpStatus === 503 || httpStatus === 429) response.setHeader('Retry-After', RETRY_AFTER_S);
   response
     .status(httpStatus)
     .type('application/problem+json')

@@ -38,12 +38,13 @@ function refOf(gateway: Gateway, request: Request): SessionRef {
 }
 
 async function postFile(gateway: Gateway, request: Request, response: Response): Promise<void> {
-  const { tenant, weight, bounds, catalogue, prepareWaitMs } = gateway.settings;
+  const { tenant, weightOf, bounds, catalogue, prepareWaitMs } = gateway.settings;
   const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
   const ref = { tenant, id: upload.parameters.session ?? randomUUID() };
   const { uploadId, fileName, bytes } = upload;
   const choice = chooseModel(upload.parameters, catalogue);
-  const input: FileInput = { kind: 'file', ref, ...choice, weight, bounds, uploadId, fileName, uploadBytes: bytes };
+  const spec = { ref, ...choice, weight: weightOf(tenant), bounds };
+  const input: FileInput = { kind: 'file', ...spec, uploadId, fileName, uploadBytes: bytes };
   await gateway.sessions.startFile(input).catch(async (error: unknown) => {
     // Temporal may have started it all the same: then its upload is needed.
     if (!(error instanceof Failure && error.type === 'temporal_unavailable')) await discardUpload(gateway, upload);

@@ -30,7 +30,7 @@ import type {
   SessionView,
 } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
-import type { QueuedSession, SessionsPort, WorkerSummary } from '../ports.ts';
+import type { QueuedSession, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
 import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
 import { Visibility } from './visibility.ts';
 
@@ -59,7 +59,7 @@ export class TemporalSessions implements SessionsPort {
   readonly #deadlineMs: number;
   readonly #visibility: Visibility;
   readonly #workers: () => Promise<WorkerSummary[]>;
-  readonly #queueLengths = new Map<string, () => Promise<number>>();
+  readonly #counts = new Map<string, () => Promise<number>>();
 
   /** @param deadlineMs longest wait for one answer. */
   constructor(client: Client, deadlineMs: number) {
@@ -194,8 +194,8 @@ export class TemporalSessions implements SessionsPort {
     return this.#ask(() => this.#visibility.queue(model));
   }
 
-  meanSessionMs(model: string): Promise<number | null> {
-    return this.#ask(() => this.#visibility.meanSessionMs(model));
+  slotTimes(model: string): Promise<SlotTimes> {
+    return this.#ask(() => this.#visibility.slotTimes(model, Date.now()));
   }
 
   workers(): Promise<WorkerSummary[]> {
@@ -203,10 +203,18 @@ export class TemporalSessions implements SessionsPort {
   }
 
   queueLength(model: string): Promise<number> {
-    const known = this.#queueLengths.get(model);
+    return this.#count(`waiting/${model}`, () => this.#visibility.queueLength(model));
+  }
+
+  openSessions(tenant: string): Promise<number> {
+    return this.#count(`open/${tenant}`, () => this.#visibility.openSessions(tenant));
+  }
+
+  #count(what: string, count: () => Promise<number>): Promise<number> {
+    const known = this.#counts.get(what);
     if (known !== undefined) return known();
-    const ask = atMostEvery(SHORT_MS, () => this.#ask(() => this.#visibility.queueLength(model)));
-    this.#queueLengths.set(model, ask);
+    const ask = atMostEvery(SHORT_MS, () => this.#ask(count));
+    this.#counts.set(what, ask);
     return ask();
   }
 

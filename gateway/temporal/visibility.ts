@@ -6,7 +6,7 @@ import type { Payload } from '@temporalio/common';
 import { WORKFLOW } from '../../workflows/contract.ts';
 import type { WorkerFacts, WorkerReport } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
-import type { QueuedSession, SessionSummary, WorkerSummary } from '../ports.ts';
+import type { QueuedSession, SessionSummary, SlotTimes, SlotUser, WorkerSummary } from '../ports.ts';
 
 /** One row of a visibility list: search attributes and memo are decoded. */
 interface Row {
@@ -18,7 +18,7 @@ interface Row {
 }
 
 const MAX_ROWS = 1000;
-/** How many ended sessions the mean length is taken from. */
+/** From how many ended sessions it is taken how long a slot is held. */
 const RECENT = 50;
 
 export const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`;
@@ -43,6 +43,14 @@ const decodeAll = (fields: Record<string, unknown> | null | undefined): Record<s
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 const isoTime = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
+const kindOf = ({ attributes }: Row): SlotUser => (attributes['LonghandKind'] === 'span' ? 'span' : 'live');
+
+/** How long a session has had its worker by then; nothing where it never had one. */
+function heldMs({ attributes }: Row, untilMs: number): [] | [number] {
+  const sinceMs = Date.parse(text(attributes['LonghandLeasedAt']) ?? '');
+  return Number.isNaN(sinceMs) ? [] : [Math.max(0, untilMs - sinceMs)];
+}
+
 /** The part of a workflow id after `session/<tenant>/`. */
 const idOf = (workflowId: string): string => workflowId.split('/').slice(2).join('/');
 
@@ -65,23 +73,45 @@ export class Visibility {
     const { rows } = await this.#page(`${types} AND ${queuedFor(model)}`, MAX_ROWS, null);
     const priority = ({ attributes }: Row) => Number(attributes['LonghandPriority'] ?? 5);
     const since = ({ attributes, startMs }: Row) => Date.parse(text(attributes['LonghandQueuedAt']) ?? '') || startMs;
-    return rows.sort((a, b) => priority(a) - priority(b) || since(a) - since(b));
+    return rows
+      .sort((a, b) => priority(a) - priority(b) || since(a) - since(b))
+      .map((row) => ({ workflowId: row.workflowId, kind: kindOf(row) }));
   }
 
   /** Live sessions that wait; spans of files wait behind them and are bounded by their files. */
   async queueLength(model: string): Promise<number> {
+    return this.#count(`${workflowTypes(WORKFLOW.session)} AND ${queuedFor(model)}`);
+  }
+
+  /** Live sessions of a tenant that have not ended. */
+  async openSessions(tenant: string): Promise<number> {
+    const which = `ExecutionStatus = 'Running' AND LonghandTenant = ${quoted(tenant)}`;
+    return this.#count(`${workflowTypes(WORKFLOW.session)} AND ${which}`);
+  }
+
+  async #count(query: string): Promise<number> {
     const { namespace } = this.#client.options;
-    const query = `${workflowTypes(WORKFLOW.session)} AND ${queuedFor(model)}`;
     const { count } = await this.#client.workflowService.countWorkflowExecutions({ namespace, query });
     return Number(count.toString());
   }
 
-  /** Mean life of the live sessions of a model that ended last; null when none has. */
-  async meanSessionMs(model: string): Promise<number | null> {
-    const which = `ExecutionStatus = 'Completed' AND LonghandModel = ${quoted(model)}`;
-    const { rows } = await this.#page(`${workflowTypes(WORKFLOW.session)} AND ${which}`, RECENT, null);
-    const lengths = rows.map(({ startMs, closeMs }) => (closeMs ?? startMs) - startMs);
-    return lengths.length === 0 ? null : lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+  /** How long slots of a model are held, and were held by the sessions and spans that ended last. */
+  async slotTimes(model: string, nowMs: number): Promise<SlotTimes> {
+    const of = `LonghandModel = ${quoted(model)}`;
+    const types = workflowTypes(WORKFLOW.session, WORKFLOW.span);
+    const running = `${types} AND ${of} AND ExecutionStatus = 'Running' AND LonghandState = 'streaming'`;
+    const recent = async (type: string): Promise<number[]> => {
+      const query = `${workflowTypes(type)} AND ${of} AND ExecutionStatus = 'Completed'`;
+      const { rows } = await this.#page(query, RECENT, null);
+      return rows.flatMap((row) => heldMs(row, row.closeMs ?? nowMs));
+    };
+    const [{ rows }, live, span] = await Promise.all([
+      this.#page(running, MAX_ROWS, null),
+      recent(WORKFLOW.session),
+      recent(WORKFLOW.span),
+    ]);
+    const held = rows.flatMap((row) => heldMs(row, nowMs).map((ms) => ({ kind: kindOf(row), ms })));
+    return { held, recent: { live, span } };
   }
 
   async workers(): Promise<WorkerSummary[]> {

@@ -1,20 +1,21 @@
 /** `npm run bench`: measures the real system and prints the figures beside their goals. */
 import { Command } from 'commander';
 import { writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
 import { watchOthers } from './cpu.ts';
 import { endAll } from './processes.ts';
+import { conditions, intoReadme, machine, withLimit } from './report.ts';
 import { commits } from './series/commits.ts';
 import { connect } from './series/connect.ts';
 import { engine } from './series/engine.ts';
 import { killed, stopped } from './series/failover.ts';
 import { history } from './series/history.ts';
+import { queue } from './series/queue.ts';
 import type { Series } from './series/series.ts';
 import { steady } from './series/steady.ts';
 import { markdown } from './table.ts';
 import type { Row } from './table.ts';
 
-const ALL: readonly Series[] = [steady, connect, killed, stopped, history, commits, engine];
+const ALL: readonly Series[] = [steady, connect, killed, stopped, history, commits, queue, engine];
 const NAMES = ALL.map(({ name }) => name);
 /** A whole run ends by then, whatever hangs. */
 const LIMIT_MS = 12 * 60_000;
@@ -23,6 +24,7 @@ interface Options {
   readonly only?: string;
   readonly quick?: true;
   readonly json?: string;
+  readonly readme?: true;
 }
 
 function chosen(only: string | undefined): readonly Series[] {
@@ -50,33 +52,25 @@ async function measure(series: readonly Series[], quick: boolean): Promise<void>
   }
 }
 
-function print(): void {
-  const minutes = ((performance.now() - begunMs) / 60_000).toFixed(1);
-  console.log(`${markdown(rows)}\n\n${machine}; ${minutes} min; others used ${others().toFixed(2)} cores on average.`);
-}
+const report = (): string => `${markdown(rows)}\n\n${conditions(begunMs, others())}`;
 
 const program = new Command('npm run bench --')
   .option('--only <names>', `some of: ${NAMES.join(',')}`)
   .option('--quick', 'short runs, for trying; the figures are worth little')
   .option('--json <file>', 'write the table as JSON too')
+  .option('--readme', 'write the table into README.md')
   .parse();
-const { only, quick = false, json } = program.opts<Options>();
+const { only, quick = false, json, readme } = program.opts<Options>();
 const series = chosen(only);
-const machine = `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
 process.on('exit', endAll);
 const begunMs = performance.now();
 const others = watchOthers();
-const limit = setTimeout(() => {
-  process.stderr.write(`the benchmark did not end within ${LIMIT_MS / 60_000} min\n`);
-  process.kill(process.pid, 'SIGINT');
-}, LIMIT_MS);
-process.once('SIGINT', () => {
-  print();
-  // The series at work ends its installation first.
-  setTimeout(() => process.exit(130), 15_000);
-});
-await measure(series, quick);
-clearTimeout(limit);
-print();
+await withLimit(
+  LIMIT_MS,
+  () => measure(series, quick),
+  () => console.log(report()),
+);
+console.log(report());
 if (json !== undefined) await writeFile(json, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
+if (readme === true) await intoReadme('bench', report());
 process.exit(rows.some(({ reached }) => reached === false) ? 1 : 0);

@@ -11,13 +11,18 @@ export interface Row {
   readonly note: string;
 }
 
+export const verdict = (reached: boolean | null): string => (reached === null ? '–' : reached ? 'yes' : '**no**');
+
 /** A markdown table, its columns padded. */
-export function markdown(rows: readonly Row[]): string {
-  const head = ['what', 'measured', 'goal', 'reached', 'note'];
-  const verdict = (reached: boolean | null): string => (reached === null ? '–' : reached ? 'yes' : '**no**');
-  const cells = rows.map((row) => [row.what, row.measured, row.goal || '–', verdict(row.reached), row.note]);
+export function table(head: readonly string[], cells: readonly (readonly string[])[]): string {
   const widths = head.map((name, i) => Math.max(name.length, ...cells.map((line) => line[i]?.length ?? 0)));
   const line = (texts: readonly string[]): string =>
     `| ${texts.map((text, i) => text.padEnd(widths[i] ?? 0)).join(' | ')} |`;
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)].join('\n');
 }
+
+export const markdown = (rows: readonly Row[]): string =>
+  table(
+    ['what', 'measured', 'goal', 'reached', 'note'],
+    rows.map((row) => [row.what, row.measured, row.goal || '–', verdict(row.reached), row.note]),
+  );

@@ -16,7 +16,7 @@ import type { Opened } from './sockets.ts';
 
 const settings: GatewaySettings = {
   tenant: 't',
-  weight: 1,
+  weightOf: () => 1,
   catalogue: { defaultModel: 'en', models: { en: { languages: ['en'] } } },
   bounds: {
     resumeWindowMs: 300_000,
@@ -35,6 +35,7 @@ const settings: GatewaySettings = {
   clientBufferBytes: 1 << 20,
   sendAheadMs: 30_000,
   maxQueue: 1000,
+  maxTenantSessions: 1000,
   origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
   maxUploadBytes: 100_000,

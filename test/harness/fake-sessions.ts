@@ -1,6 +1,6 @@
 /** The workflows as a gateway sees them, in memory, by the same rules: a port's stand-in without Temporal. */
 import { Failure } from '../../gateway/failures.ts';
-import type { QueuedSession, SessionsPort, SessionSummary, WorkerSummary } from '../../gateway/ports.ts';
+import type { QueuedSession, SessionsPort, SessionSummary, SlotTimes, WorkerSummary } from '../../gateway/ports.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type {
   Attach,
@@ -222,6 +222,10 @@ export class FakeSessions implements SessionsPort {
     return Promise.resolve(this.waiting.length);
   }
 
+  openSessions(): Promise<number> {
+    return Promise.resolve(this.#running.size);
+  }
+
   exists(ref: SessionRef): Promise<boolean> {
     return Promise.resolve(this.#running.has(ref.id));
   }
@@ -249,8 +253,8 @@ export class FakeSessions implements SessionsPort {
     return this.waiting;
   }
 
-  meanSessionMs(): Promise<number | null> {
-    return Promise.resolve(60_000);
+  slotTimes(): Promise<SlotTimes> {
+    return Promise.resolve({ held: [], recent: { live: [60_000], span: [] } });
   }
 
   workers(): Promise<WorkerSummary[]> {

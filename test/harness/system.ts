@@ -92,6 +92,15 @@ export class Part {
     return how;
   }
 
+  /** Sends the process a message and answers what it says next: for programs that a test puts beside the entry point. */
+  async ask(message: object): Promise<unknown> {
+    const child = this.#child;
+    if (child === null) throw new Error(`${this.name} is not running`);
+    const answer = once(child, 'message');
+    child.send(message);
+    return ((await answer) as unknown[])[0];
+  }
+
   async log(): Promise<string> {
     return readFile(this.#logFile, 'utf8').catch(() => '');
   }
@@ -181,6 +190,11 @@ export class System {
     const worker = this.#part('asr');
     this.workers.push(worker);
     return worker.start(own);
+  }
+
+  /** Orchestrators beside the first one. */
+  get furtherOrchestrators(): Part[] {
+    return this.#others.filter(({ name }) => name.startsWith('orchestrator'));
   }
 
   /** One more gateway, on a port of its own, or one more orchestrator. */

@@ -55,7 +55,7 @@ export interface LiveClientOptions {
   readonly key?: string;
   /** Unacknowledged audio that {@link LiveClient.room} lets stand. */
   readonly maxPendingBytes?: number;
-  /** First pause before another attempt; doubles up to `maxPauseMs`. */
+  /** First pause before another attempt; grows up to `maxPauseMs`. */
   readonly pauseMs?: number;
   readonly maxPauseMs?: number;
   /** Without a connection for so long, the client gives up. */
@@ -68,11 +68,14 @@ const DEFAULTS = {
   parameters: {} as Readonly<Record<string, string>>,
   index: 0,
   maxPendingBytes: 4 << 20,
-  pauseMs: 200,
+  pauseMs: 100,
   maxPauseMs: 5000,
   giveUpAfterMs: 300_000,
   silenceMs: 45_000,
 };
+
+/** A server that says "not now" is given time; one that is not there may be back any moment. */
+const GROWTH = { refused: 2, unreachable: 1.15 };
 
 /** Close codes after which docs/protocol.md says to try again. */
 const RETRY_CODES: readonly number[] = [1001, 1006, 1011, 1012, 1013];
@@ -91,7 +94,7 @@ export class LiveClient extends EventEmitter<LiveEvents> {
   #ended = false;
   #finalizing = false;
   #over = false;
-  #attempts = 0;
+  #pauseMs: number;
   #lastAttachedMs = performance.now();
   #refusal: LiveError | null = null;
   #isRefusalFinal = false;
@@ -104,6 +107,7 @@ export class LiveClient extends EventEmitter<LiveEvents> {
     this.#options = { ...DEFAULTS, ...options };
     this.session = options.session ?? randomUUID();
     this.#nextIndex = this.#options.index;
+    this.#pauseMs = this.#options.pauseMs;
     this.#result.promise.catch(() => undefined);
   }
 
@@ -244,7 +248,7 @@ export class LiveClient extends EventEmitter<LiveEvents> {
       return;
     }
     this.#release(message.durableBytes);
-    [this.#everAttached, this.#attempts] = [true, 0];
+    [this.#everAttached, this.#pauseMs] = [true, this.#options.pauseMs];
     this.emit('session', message);
     // Only now: what a listener has just given is among the pieces, and must not go out twice.
     this.#attached = true;
@@ -310,14 +314,15 @@ export class LiveClient extends EventEmitter<LiveEvents> {
   }
 
   #reconnect(why: string, code: number): void {
-    const { pauseMs, maxPauseMs, giveUpAfterMs } = this.#options;
+    const { maxPauseMs, giveUpAfterMs } = this.#options;
     if (performance.now() - this.#lastAttachedMs > giveUpAfterMs) {
       this.#finish(new LiveError('gave_up', `no connection for ${giveUpAfterMs / 1000} s: ${why}`));
       return;
     }
     // Spread, so that the clients of a gateway that ended do not all come back at once.
-    const inMs = Math.round(Math.min(maxPauseMs, pauseMs * 2 ** this.#attempts) * (0.5 + Math.random() / 2));
-    this.#attempts += 1;
+    const inMs = Math.round(this.#pauseMs * (0.5 + Math.random() / 2));
+    const growth = this.#refusal === null ? GROWTH.unreachable : GROWTH.refused;
+    this.#pauseMs = Math.min(maxPauseMs, this.#pauseMs * growth);
     this.emit('reconnecting', { why, code, inMs });
     this.#retry = setTimeout(() => this.#open(), inMs);
   }

@@ -97,7 +97,7 @@ class StreamRun {
 
   /** Lists and filters see the new phase. */
   publish(): void {
-    upsertSearchAttributes(streamAttributes(this.state.phase, this.#priorityKey()));
+    upsertSearchAttributes(streamAttributes(this.state.phase, this.#priorityKey(), Date.now()));
   }
 
   #priorityKey(): number {
@@ -212,6 +212,17 @@ async function watchTime(run: StreamRun): Promise<never> {
 const GRANT_LIMIT_MS = 750;
 /** Each time it takes twice as long: where everything is slow, a short limit would only make more work. */
 const LAST_GRANT_LIMIT_MS = 12_000;
+/**
+ * A session that has just lost its worker is the likeliest to be given to the one that hangs, whose poll may still stand
+ * (it has one), and its speaker waits. A grant that is only slow costs another worker's slot for a lease's time to live.
+ */
+const EAGER_GRANT_LIMIT_MS = 120;
+
+/** @param refused requests in vain, one after the other. */
+function grantLimitMs(continues: boolean, refused: number): number {
+  if (continues && refused === 0) return EAGER_GRANT_LIMIT_MS;
+  return Math.min(GRANT_LIMIT_MS * 2 ** (continues ? refused - 1 : refused), LAST_GRANT_LIMIT_MS);
+}
 
 /** Answers whether a slot is still wanted. */
 async function restAfterLosses(run: StreamRun, phase: Phase): Promise<boolean> {
@@ -233,12 +244,11 @@ async function waitForLease(run: StreamRun, phase: Phase): Promise<void> {
     model: run.input.model,
     leaseTtlMs: run.input.bounds.leaseTtlMs,
   };
-  const limitMs = Math.min(GRANT_LIMIT_MS * 2 ** run.refusedLeases, LAST_GRANT_LIMIT_MS);
   const allocation = { failed: false };
   scope
     .run(() =>
       proxyActivities<PoolActivities>({
-        ...run.options(limitMs),
+        ...run.options(grantLimitMs(run.state.epoch > 0, run.refusedLeases)),
         taskQueue: poolQueue(run.input.model),
       }).allocateWorker(args),
     )

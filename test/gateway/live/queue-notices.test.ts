@@ -1,6 +1,6 @@
 import { QueueNotices } from '../../../gateway/live/queue-notices.ts';
 import type { QueuePlace } from '../../../gateway/live/queue-notices.ts';
-import type { QueuedSession, WorkerSummary } from '../../../gateway/ports.ts';
+import type { QueuedSession, SlotTimes, WorkerSummary } from '../../../gateway/ports.ts';
 import { silentLog, turns } from '../../harness/quiet.ts';
 
 const { jest } = import.meta;
@@ -21,7 +21,8 @@ const worker = (model: string, slots: number): WorkerSummary => ({
 class Pool {
   waiting: string[] = [];
   slots = 2;
-  meanMs: number | null = 60_000;
+  recent = [60_000];
+  held: SlotTimes['held'] = [10_000, 30_000].map((ms) => ({ kind: 'live', ms }));
   isAway = false;
   asked = 0;
 
@@ -29,15 +30,15 @@ class Pool {
     await Promise.resolve();
     this.asked += 1;
     if (this.isAway) throw new Error('away');
-    return this.waiting.map((workflowId) => ({ workflowId }));
+    return this.waiting.map((workflowId) => ({ workflowId, kind: 'live' }));
   }
 
   workers(): Promise<WorkerSummary[]> {
     return Promise.resolve([worker('en', this.slots), worker('other', 50)]);
   }
 
-  meanSessionMs(): Promise<number | null> {
-    return Promise.resolve(this.meanMs);
+  slotTimes(): Promise<SlotTimes> {
+    return Promise.resolve({ held: this.held, recent: { live: this.recent, span: [] } });
   }
 }
 
@@ -65,9 +66,26 @@ test('a session is told its place now, and when it changes, not when it does not
   pool.waiting = ['b', 'c'];
   await second();
   expect(told).toEqual([
-    { position: 2, estimatedWaitMs: 60_000 },
+    { position: 2, estimatedWaitMs: 50_000 },
     { position: 1, estimatedWaitMs: 30_000 },
   ]);
+  stop();
+});
+
+test('an estimate that counts down by itself is not told again; one that does not is', async () => {
+  const { pool, follow } = setup();
+  pool.waiting = ['a'];
+  const { told, stop } = follow('a');
+  await turns();
+  const later = async (ms: number): Promise<void> => {
+    pool.held = pool.held.map(({ kind, ms: held }) => ({ kind, ms: held + ms }));
+    await second();
+  };
+  for (let i = 0; i < 10; i += 1) await later(1000);
+  expect(told).toEqual([{ position: 1, estimatedWaitMs: 30_000 }]);
+  pool.recent = [120_000];
+  await later(1000);
+  expect(told.slice(1)).toEqual([{ position: 1, estimatedWaitMs: 79_000 }]);
   stop();
 });
 
@@ -77,9 +95,9 @@ test('what is not known is null: a place not yet listed, a wait without workers 
   await turns();
   expect(unlisted.told).toEqual([{ position: null, estimatedWaitMs: null }]);
   pool.waiting = ['a'];
-  pool.meanMs = null;
+  pool.recent = [];
   await second();
-  pool.meanMs = 1000;
+  pool.recent = [1000];
   pool.slots = 0;
   await second();
   expect(unlisted.told.slice(1)).toEqual([{ position: 1, estimatedWaitMs: null }]);

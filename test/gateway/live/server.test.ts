@@ -73,6 +73,16 @@ test('another format than the session was started with is refused, with the one 
   expect(first.socket.readyState).toBe(WebSocket.OPEN);
 });
 
+test('above the limit of its tenant a new session is refused for now, and one that is open comes in again', async () => {
+  const limited = await new Edge({ maxTenantSessions: 1 }).listen();
+  await (await limited.client('session=first')).session();
+  const second = await limited.client('session=second');
+  expect(await second.inbox.next('error')).toMatchObject({ code: 'tenant_limit', retryable: true });
+  expect(await second.code()).toBe(1013);
+  await (await limited.client('session=first')).session();
+  await limited.end();
+});
+
 test('text where audio belongs closes that session alone, with 1003', async () => {
   const client = await edge.client();
   client.socket.send('RIFF');

@@ -227,6 +227,29 @@ test('a server that falls silent is left for another attempt', async () => {
   expect(connections).toHaveLength(2);
 });
 
+test.each([
+  ['is not there', 1006, 1.15],
+  ['says not now', 1013, 2],
+])('the pauses before a server that %s grow, to the longest', async (_what, code, growth) => {
+  serve = (connection, index) => {
+    if (index === 0) greet(connection);
+    else if (code !== 1006) say(connection, { type: 'error', code: 'queue_full', message: 'later', retryable: true });
+    if (code === 1006) connection.socket.terminate();
+    else connection.socket.close(code);
+  };
+  const client = connect({ pauseMs: 10, maxPauseMs: 40 });
+  const pauses: number[] = [];
+  client.on('reconnecting', ({ inMs }) => {
+    pauses.push(inMs);
+    wake();
+  });
+  await until(() => pauses.length === 5);
+  pauses.slice(1).forEach((inMs, i) => {
+    const longest = Math.min(40, 10 * (i === 0 ? 1.15 : 1.15 * growth ** i));
+    expect({ i, within: inMs >= Math.floor(longest / 2) && inMs <= Math.ceil(longest) }).toEqual({ i, within: true });
+  });
+});
+
 test('without a connection for long enough the client gives up', async () => {
   serve = (connection) => {
     greet(connection);
