@@ -23,7 +23,7 @@ await runProcess('orchestrator', async (config, log) => {
     uploads: objects,
     scratch: await openScratch(join(config.LONGHAND_DATA_DIR, 'scratch')),
     decoder: await openDecoder(config),
-    audioLog: new AudioLog(objects),
+    audioLog: new AudioLog(objects, { settleMs: config.LONGHAND_COMPACT_AFTER_MS }),
     spanMs: config.LONGHAND_SPAN_MS,
   });
   const worker = await Worker.create({
