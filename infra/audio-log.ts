@@ -108,7 +108,7 @@ export class AudioLog {
       const listedAt = this.#options.clock();
       for await (const { key, start, bytes } of stretchesFrom(this.#store, prefix, at, this.#options.format)) {
         isGap = start > at;
-        if (isGap || at >= toByte || this.#isOld(listedAt)) break;
+        if (isGap || at >= toByte || (at > before && this.#isOld(listedAt))) break;
         if (start + bytes <= at) continue;
         const stretch = await this.#store.get(key);
         // Gone since it was listed: a compaction has put its bytes elsewhere, and the next listing says where.
@@ -119,7 +119,7 @@ export class AudioLog {
         at += piece.byteLength;
       }
       // What was appended while this was read is read too; nothing new means the end.
-      if (at === before && !isGap && !this.#isOld(listedAt)) return;
+      if (at === before && !isGap) return;
       looks = at === before ? looks + 1 : 0;
     }
   }
