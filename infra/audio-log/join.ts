@@ -1,4 +1,4 @@
-import { isJoined, objectsFrom } from './stretches.ts';
+import { isJoined, objectsFrom, reachBytes } from './stretches.ts';
 import type { LogFormat, Stretch, StretchStore } from './stretches.ts';
 
 /** The store's gets that run side by side for one block. */
@@ -34,24 +34,40 @@ export async function joinBlocks(store: StretchStore, blocks: Blocks, format: Lo
 
 /** Deletes the stretches whose bytes {@link joinBlocks} has put over their block's first one. */
 export async function dropJoined(store: StretchStore, blocks: Blocks, format: LogFormat): Promise<void> {
-  for await (const { stretches } of blocksOf(store, blocks, format)) {
-    const [first, ...others] = stretches;
-    if (first === undefined || !isJoined(first, format) || others.length === 0) continue;
-    await store.deleteEach(others.map(({ key }) => key));
+  for await (const { covered } of blocksOf(store, blocks, format)) {
+    if (covered.length > 0) await store.deleteEach(covered.map(({ key }) => key));
   }
 }
 
-/** @returns each block's stretches, and where the next block's first one begins. */
-async function* blocksOf(store: StretchStore, { prefix, fromBlock, toBlock }: Blocks, format: LogFormat) {
-  const { blockBytes } = format;
+interface Block {
+  readonly stretches: Stretch[];
+  /** What begins within the block's joined stretch. */
+  readonly covered: Stretch[];
+  /** Where the next block's first stretch begins. */
+  readonly endByte: number;
+}
+
+async function* blocksOf(
+  store: StretchStore,
+  { prefix, fromBlock, toBlock }: Blocks,
+  format: LogFormat,
+): AsyncGenerator<Block, void> {
   let stretches: Stretch[] = [];
-  for await (const stretch of objectsFrom(store, prefix, fromBlock * blockBytes)) {
-    const [first] = stretches;
-    if (first !== undefined && blockOf(stretch, format) > blockOf(first, format)) {
-      yield { stretches, endByte: stretch.start };
-      stretches = [];
+  let covered: Stretch[] = [];
+  let joinedTo = 0;
+  const from = Math.max(0, fromBlock * format.blockBytes - reachBytes(format));
+  for await (const stretch of objectsFrom(store, prefix, from)) {
+    if (stretch.start < joinedTo) {
+      covered.push(stretch);
+      continue;
     }
-    if (stretch.start >= toBlock * blockBytes) return;
+    if (isJoined(stretch, format)) joinedTo = stretch.start + stretch.bytes;
+    const block = blockOf(stretches[0] ?? stretch, format);
+    if (blockOf(stretch, format) > block) {
+      if (block >= fromBlock) yield { stretches, covered, endByte: stretch.start };
+      [stretches, covered] = [[], []];
+    }
+    if (blockOf(stretch, format) >= toBlock) return;
     stretches.push(stretch);
   }
 }
