@@ -191,34 +191,45 @@ test('a writer alone, who was silent for hours, goes on where it stood', async (
 });
 
 /**
- * Two writers of which each may be held up for any time, two processes that join, and readers, all at once, in an order
- * that fast-check chooses; with each step of the store the clock goes on.
+ * A writer, another one that sleeps again and again before it looks or between looking and storing, two processes that
+ * join, and readers, all at once, in an order that fast-check chooses; with each step of the store the clock goes on.
  */
 test('whatever the order: accepted bytes have one owner, are never lost, and no reader sees others', async () => {
-  const step = fc.integer({ min: 0, max: SETTLE_MS / 2 });
-  const words = fc.array(fc.integer({ min: 1, max: FORMAT.appendBytes }), { minLength: 12, maxLength: 24 });
+  const words = (count: number) =>
+    fc.array(fc.integer({ min: 1, max: FORMAT.appendBytes }), { minLength: count, maxLength: count });
+  const numbers = fc.infiniteStream(fc.nat(1000));
   await fc.assert(
-    fc.asyncProperty(fc.scheduler(), words, words, fc.infiniteStream(step), async (scheduler, first, second, steps) => {
+    fc.asyncProperty(fc.scheduler(), words(40), words(12), numbers, async (scheduler, first, second, random) => {
+      const chance = (): number => Number(random.next().value) / 1000;
       const clock = new Clock();
+      let writing = 2;
+      const until = async (ms: number): Promise<void> => {
+        while (writing === 2 && clock.ms < ms) await scheduler.schedule(Promise.resolve());
+      };
       const store = new MemoryObjects();
       for (const name of ['create', 'put', 'get', 'deleteEach'] as const) {
         const real = store[name].bind(store) as (...args: unknown[]) => Promise<unknown>;
         const scheduled = scheduler.scheduleFunction(real);
         Object.assign(store, {
           [name]: (...args: unknown[]) => {
-            clock.ms += Number(steps.next().value);
+            clock.ms += (chance() * SETTLE_MS) / 8;
             return scheduled(...args);
           },
         });
       }
+      const sleep = (): Promise<void> => until(chance() < 0.5 ? 0 : clock.ms + chance() * 8 * SETTLE_MS);
+      const drowsy = Object.create(store, {
+        create: { value: (name: string, body: Uint8Array) => sleep().then(() => store.create(name, body)) },
+      }) as MemoryObjects;
+
       const accepted = new Map<number, Buffer>();
       let mark = 0;
-      const write = async (stretches: readonly number[]): Promise<void> => {
-        const log = logOn(store, clock);
+      const write = async (log: AudioLog, stretches: readonly number[], rest: () => Promise<void>): Promise<void> => {
         let { durableBytes: at } = await log.extent(PREFIX);
         for (const length of stretches) {
           mark += 1;
           const body = Buffer.alloc(length, mark);
+          await rest();
           if (await log.append(PREFIX, at, body)) {
             expect(accepted.has(at)).toBe(false);
             accepted.set(at, body);
@@ -226,25 +237,31 @@ test('whatever the order: accepted bytes have one owner, are never lost, and no 
           } else at = (await log.extent(PREFIX)).durableBytes;
         }
       };
-      let writing = 2;
       const join = async (): Promise<void> => {
         const log = logOn(store, clock);
-        while (writing > 0) {
+        while (writing === 2) {
           const { durableBytes } = await log.extent(PREFIX);
-          const knownAtMs = clock.ms;
-          while (writing > 0 && clock.ms < knownAtMs + SETTLE_MS) await scheduler.schedule(Promise.resolve());
+          await until(clock.ms + SETTLE_MS);
           await joinBlocks(store, all(durableBytes), FORMAT).catch(() => undefined);
-          const joinedAtMs = clock.ms;
-          while (writing > 0 && clock.ms < joinedAtMs + SETTLE_MS) await scheduler.schedule(Promise.resolve());
-          if (writing > 0) await dropJoined(store, all(durableBytes), FORMAT);
+          await until(clock.ms + SETTLE_MS);
+          if (writing === 2) await dropJoined(store, all(durableBytes), FORMAT);
         }
       };
       const reads: Buffer[] = [];
       const read = async (): Promise<void> => {
-        while (writing > 0) reads.push(await whole(logOn(store, clock)));
+        while (writing === 2) reads.push(await whole(logOn(store, clock)));
       };
-      const writers = [write(first), write(second)].map((it) => it.finally(() => (writing -= 1)));
-      await scheduler.waitFor(Promise.all([...writers, join(), join(), read()]));
+      const done = (): void => void (writing -= 1);
+      await scheduler.waitFor(
+        Promise.all([
+          write(logOn(store, clock), first, () => Promise.resolve()).finally(done),
+          write(logOn(drowsy, clock), second, sleep).finally(done),
+          join(),
+          join(),
+          read(),
+        ]),
+      );
+
       const after = new MemoryObjects();
       for (const [name, body] of store.objects) after.objects.set(name, body);
       const log = await whole(logOn(after));
