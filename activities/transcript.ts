@@ -10,6 +10,7 @@ import type {
   TranscriptFormat,
   TranscriptMeta,
 } from '../workflows/contract.ts';
+import { untilDamaged } from './damage.ts';
 import { render } from '../workflows/render.ts';
 
 /** What transcripts need of object storage. */
@@ -27,14 +28,14 @@ export const TRANSCRIPT_DAMAGED = 'TranscriptDamaged';
 /** All three may run again at any time: the same arguments write the same objects. */
 export function createTranscripts(objects: TranscriptObjects): TranscriptActivities {
   return {
-    checkpointTranscript: async ({ ref, span, segments }) => {
+    checkpointTranscript: untilDamaged(async ({ ref, span, segments }) => {
       const first = segments[0]?.index;
       if (first === undefined) return;
       requireOrder(segments, first);
       const key = objectKeys.checkpoint(ref, span, first, first + segments.length);
       await objects.put(key, encode(JSON.stringify(segments)));
-    },
-    writeTranscript: async ({ ref, span, tail, segmentCount, meta }) => {
+    }),
+    writeTranscript: untilDamaged(async ({ ref, span, tail, segmentCount, meta }) => {
       const segments = joinOverlaps([...(await readCheckpoints(objects, ref, span)), ...tail]);
       requireOrder(segments, 0);
       if (segments.length !== segmentCount) {
@@ -42,15 +43,15 @@ export function createTranscripts(objects: TranscriptObjects): TranscriptActivit
       }
       // A span's transcript is only ever joined with the others: it needs no format to be read in.
       await write(objects, { ref, span, formats: span === null ? TRANSCRIPT_FORMATS : ['json'] }, meta, segments);
-    },
-    mergeSpans: async ({ ref, spans, meta }) => {
+    }),
+    mergeSpans: untilDamaged(async ({ ref, spans, meta }) => {
       const segments: Segment[] = [];
       for (let span = 0; span < spans; span += 1) {
         for (const segment of await readSpan(objects, ref, span)) segments.push({ ...segment, index: segments.length });
       }
       await write(objects, { ref, span: null, formats: TRANSCRIPT_FORMATS }, meta, segments);
       return segments.length;
-    },
+    }),
   };
 }
 

@@ -231,6 +231,10 @@ export class StreamLease {
       this.release({ why: 'fenced', detail: null });
       return;
     }
+    if (code === PLANE_CLOSE.damaged) {
+      this.release({ why: 'audioDamaged', detail: null });
+      return;
+    }
     const nowMs = performance.now();
     this.#gatewayLostAtMs ??= nowMs;
     if (nowMs - this.#gatewayLostAtMs > this.#services.settings.gatewayGraceMs) {

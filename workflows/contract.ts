@@ -254,6 +254,9 @@ export const REFUSAL = {
   notLive: 'NotLive',
 } as const;
 
+/** Type of the ApplicationFailure of a control activity to which storage gives back something else than was written. */
+export const STORAGE_DAMAGED = 'StorageDamaged';
+
 /** Query `segments`: the tail from `from` on; what lies before `tailFrom` is in checkpoints. */
 export interface SegmentsAnswer {
   readonly tailFrom: number;
@@ -334,6 +337,7 @@ export interface StreamArgs {
  * - `leaseExpired`: the worker does not know the lease (any more).
  * - `fenced`: a newer epoch exists.
  * - `engineFailed`: the recogniser failed; the lease is released.
+ * - `audioDamaged`: the stored audio is not what was written; the lease is released.
  */
 export interface StreamOutcome {
   readonly why:
@@ -345,7 +349,8 @@ export interface StreamOutcome {
     | 'superseded'
     | 'leaseExpired'
     | 'fenced'
-    | 'engineFailed';
+    | 'engineFailed'
+    | 'audioDamaged';
   readonly detail: string | null;
   /** With `paused` and `gatewayLost`: the newest attach of which the lease knew when it began to end. A newer one wants a slot. */
   readonly generation?: number;

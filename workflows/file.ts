@@ -32,6 +32,8 @@ import type {
   Span,
   SpanInput,
 } from './contract.ts';
+import { isDamage } from './damage.ts';
+import { DAMAGED } from './session/decide.ts';
 import { priorityKey } from './session/project.ts';
 import type { Ending } from './session/state.ts';
 import { span as spanWorkflow } from './session/session.ts';
@@ -170,6 +172,7 @@ function listen(run: FileRun, scope: CancellationScope): void {
 /** A preparation that cannot succeed ends the session; its cause is in the activity's failure. */
 function endingOf(error: unknown): Ending {
   if (isCancellation(error)) return CANCELLED;
+  if (isDamage(error)) return DAMAGED;
   if (error instanceof ActivityFailure || error instanceof ChildWorkflowFailure)
     return { state: 'failed', reason: 'session_failed', detail: 'a step of the work failed' };
   throw error;

@@ -3,9 +3,12 @@
  * this gateway has not seen (committed through another gateway, or while no client was here) are fetched.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { isStorageDamage } from '../failures.ts';
 import type { Segment } from '../../workflows/contract.ts';
 
 const RETRY_MS = 200;
+/** Damaged as often as this, they stay damaged. */
+const MAX_DAMAGED = 15;
 
 export class Finals {
   readonly #fetch: (from: number) => Promise<readonly Segment[]>;
@@ -16,12 +19,23 @@ export class Finals {
   #fetching = false;
   #closed = false;
   readonly #drained: (() => void)[] = [];
+  readonly #broken: (error: unknown) => void;
+  #damaged = 0;
 
-  /** @param next index of the first final to give. @param fetch all committed segments from an index on. */
-  constructor(next: number, fetch: (from: number) => Promise<readonly Segment[]>, give: (segment: Segment) => void) {
+  /**
+   * @param next index of the first final to give. @param fetch all committed segments from an index on.
+   * @param broken storage has lost finals: none can follow.
+   */
+  constructor(
+    next: number,
+    fetch: (from: number) => Promise<readonly Segment[]>,
+    give: (segment: Segment) => void,
+    broken: (error: unknown) => void,
+  ) {
     this.#next = next;
     this.#fetch = fetch;
     this.#give = give;
+    this.#broken = broken;
   }
 
   /** Committed segments have come from a worker. */
@@ -69,10 +83,18 @@ export class Finals {
   async #catchUp(): Promise<void> {
     if (this.#fetching) return;
     this.#fetching = true;
-    const missing = await this.#fetch(this.#next).catch(() => []);
+    const missing = await this.#fetch(this.#next).catch((error: unknown) => this.#failed(error));
     // Not there yet, or not to be had: asking again at once would not help.
     if (!missing.some(({ index }) => index === this.#next)) await pause(RETRY_MS);
     this.#fetching = false;
     this.offer(missing);
+  }
+
+  #failed(error: unknown): readonly Segment[] {
+    this.#damaged = isStorageDamage(error) ? this.#damaged + 1 : 0;
+    if (this.#damaged < MAX_DAMAGED || this.#closed) return [];
+    this.close();
+    this.#broken(error);
+    return [];
   }
 }

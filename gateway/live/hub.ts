@@ -144,6 +144,7 @@ export class Hub {
       fromIndex,
       (from) => readSegments(sessions, objects, this.#ref, from),
       (segment) => link.send(finalMessage(segment)),
+      (error) => link.fail(error),
     );
     this.#client = { link, finals, model: input.model, input, generation };
     this.#stopGrace();

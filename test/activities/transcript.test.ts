@@ -115,6 +115,23 @@ test('a gap, a missing end or two segments of one index is a failure no retry re
   expect(objects.objects.has(objectKeys.transcript(ref, null, 'json'))).toBe(false);
 });
 
+test('a checkpoint that is damaged in storage is read again, and at the sixth attempt the failure is final', async () => {
+  const { objects } = setUp();
+  objects.get = () => Promise.reject(Object.assign(new Error('spoilt'), { reason: 'storage_corruption' }));
+  await objects.put(objectKeys.checkpoint(ref, null, 0, 1), Buffer.from('[]'));
+  const { writeTranscript } = createTranscripts(objects);
+  const attempt = (number: number) =>
+    new MockActivityEnvironment({ attempt: number }, { logger: new DefaultLogger('ERROR') }).run(writeTranscript, {
+      ref,
+      span: null,
+      tail: [],
+      segmentCount: 1,
+      meta,
+    });
+  await expect(attempt(5)).rejects.toMatchObject({ reason: 'storage_corruption' });
+  await expect(attempt(6)).rejects.toMatchObject({ type: 'StorageDamaged', nonRetryable: true });
+});
+
 test('a checkpoint that is not JSON is a failure that quotes nothing of it', async () => {
   const { objects, write } = setUp();
   await objects.put(objectKeys.checkpoint(ref, null, 0, 1), Buffer.from('[{"text":"secret'));

@@ -14,6 +14,13 @@ export const MAX_ENGINE_FAILURES = 5;
  */
 export const MAX_TAIL_SEGMENTS = 400;
 
+/** How a session ends to which storage gives back something else than was written. */
+export const DAMAGED: Ending = {
+  state: 'failed',
+  reason: 'storage_corruption',
+  detail: 'what the storage holds of the session is not what was written',
+};
+
 export type Command =
   | { readonly type: 'Attach'; readonly attach: Attach }
   | { readonly type: 'Detach'; readonly connection: string }
@@ -150,6 +157,8 @@ function decideStreamEnd(
       return state.engineFailures + 1 >= MAX_ENGINE_FAILURES
         ? [closing({ state: 'failed', reason: 'engine_failed', detail: 'the recogniser failed again and again' })]
         : [{ type: 'EngineFailed' }, { type: 'SlotWanted', atMs: nowMs }];
+    case 'audioDamaged':
+      return [closing(DAMAGED)];
     default:
       return outcome.why satisfies never;
   }

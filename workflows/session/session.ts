@@ -42,7 +42,8 @@ import type {
   WorkerLost,
 } from '../contract.ts';
 import { streamAttributes } from '../attributes.ts';
-import { decide, refuseAttach, refuseCommit } from './decide.ts';
+import { isDamage } from '../damage.ts';
+import { DAMAGED, decide, refuseAttach, refuseCommit } from './decide.ts';
 import type { Command, Refusal } from './decide.ts';
 import { priorityKey, resultOf, streamArgsOf, transcriptArgsOf, viewOf } from './project.ts';
 import { evolve, initialState } from './state.ts';
@@ -297,7 +298,12 @@ function endStream(run: StreamRun, epoch: number, asked: number, outcome: Stream
 }
 
 async function close(run: StreamRun, phase: Extract<Phase, { name: 'closing' }>): Promise<void> {
-  await control().writeTranscript(transcriptArgsOf(run.state, run.input, phase.ending));
+  try {
+    await control().writeTranscript(transcriptArgsOf(run.state, run.input, phase.ending));
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    run.state = evolve(run.state, { type: 'SessionClosing', ending: DAMAGED });
+  }
   run.state = evolve(run.state, { type: 'SessionEnded' });
   run.publish();
 }
