@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AudioLog } from '../../infra/audio-log.ts';
-import { openFolder } from '../../infra/objects/folder.ts';
+import { readConfig } from '../../infra/config.ts';
+import { openObjects } from '../../infra/objects/open.ts';
+import type { ObjectStore } from '../../infra/objects/port.ts';
 import { LiveClient } from '../../workers/cli/live-client.ts';
 import type { DoneMessage, FinalMessage, LiveClientOptions, LiveEvents } from '../../workers/cli/live-client.ts';
 import { openScriptedEngine } from '../../workers/engines/scripted.ts';
@@ -134,7 +136,35 @@ export async function expectCovered(system: System, caller: Caller, audio: Buffe
 }
 
 async function storedAudio(system: System, id: string): Promise<Buffer> {
-  const log = new AudioLog(await openFolder(`${system.folder}/objects`));
-  const parts = await Array.fromAsync(log.read(objectKeys.audio({ tenant: 'default', id }), 0));
-  return Buffer.concat(parts);
+  const objects = await openObjects(readConfig({ ...system.settings }));
+  try {
+    return await readLog(objects, id, 0);
+  } finally {
+    objects.close();
+  }
+}
+
+/** A session's stored audio from a byte on, as a process sees it that knows nothing yet. */
+async function readLog(objects: ObjectStore, id: string, fromByte: number): Promise<Buffer> {
+  const log = new AudioLog(objects);
+  return Buffer.concat(await Array.fromAsync(log.read(objectKeys.audio({ tenant: 'default', id }), fromByte)));
+}
+
+/**
+ * Looks into storage at every acknowledgement, while whatever happens happens: what is acknowledged is there, byte for
+ * byte. @returns what was found so far; it fails where something was missing.
+ */
+export function watchAcknowledged(objects: ObjectStore, caller: Caller, audio: Buffer): () => Promise<number> {
+  const looks: Promise<boolean>[] = [];
+  let from = 0;
+  caller.client.on('ack', ({ durableBytes }) => {
+    const acknowledged = audio.subarray(from, durableBytes);
+    const stored = readLog(objects, caller.client.session, from);
+    looks.push(stored.then((bytes) => bytes.subarray(0, acknowledged.length).equals(acknowledged)));
+    from = durableBytes;
+  });
+  return async () => {
+    expect(await Promise.all(looks)).toEqual(looks.map(() => true));
+    return looks.length;
+  };
 }

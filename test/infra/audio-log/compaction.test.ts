@@ -244,7 +244,7 @@ test('whatever the order: accepted bytes have one owner, are never lost, and no 
           await until(clock.ms + SETTLE_MS);
           await joinBlocks(store, all(durableBytes), FORMAT).catch(() => undefined);
           await until(clock.ms + SETTLE_MS);
-          if (writing === 2) await dropJoined(store, all(durableBytes), FORMAT);
+          await dropJoined(store, all(durableBytes), FORMAT);
         }
       };
       const reads: Buffer[] = [];
