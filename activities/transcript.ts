@@ -25,6 +25,9 @@ type TranscriptActivities = Pick<ControlActivities, 'checkpointTranscript' | 'wr
 /** Type of the failure when stored segments do not make one whole: it is loud, and trying again does not help. */
 export const TRANSCRIPT_DAMAGED = 'TranscriptDamaged';
 
+/** A session of two days has 860 checkpoints: one after the other they would take too long. */
+const READS_AT_ONCE = 16;
+
 /** All three may run again at any time: the same arguments write the same objects. */
 export function createTranscripts(objects: TranscriptObjects): TranscriptActivities {
   return {
@@ -45,10 +48,8 @@ export function createTranscripts(objects: TranscriptObjects): TranscriptActivit
       await write(objects, { ref, span, formats: span === null ? TRANSCRIPT_FORMATS : ['json'] }, meta, segments);
     }),
     mergeSpans: untilDamaged(async ({ ref, spans, meta }) => {
-      const segments: Segment[] = [];
-      for (let span = 0; span < spans; span += 1) {
-        for (const segment of await readSpan(objects, ref, span)) segments.push({ ...segment, index: segments.length });
-      }
+      const parts = await sideBySide(Array.from({ length: spans }, (_, span) => () => readSpan(objects, ref, span)));
+      const segments = parts.flat().map((segment, index) => ({ ...segment, index }));
       await write(objects, { ref, span: null, formats: TRANSCRIPT_FORMATS }, meta, segments);
       return segments.length;
     }),
@@ -76,11 +77,22 @@ async function write(
 }
 
 async function readCheckpoints(objects: TranscriptObjects, ref: SessionRef, span: number | null): Promise<Segment[]> {
-  const segments: Segment[] = [];
+  const reads: (() => Promise<Segment[]>)[] = [];
   for await (const { key } of objects.list(objectKeys.checkpoints(ref, span))) {
-    segments.push(...((await readJson(objects, key)) as Segment[]));
+    reads.push(async () => (await readJson(objects, key)) as Segment[]);
   }
-  return segments;
+  return (await sideBySide(reads)).flat();
+}
+
+/** Some of the reads at a time; the answers in their order. */
+async function sideBySide<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const answers: T[] = [];
+  const waiting = [...reads.entries()];
+  const lane = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) answers[next[0]] = await next[1]();
+  };
+  await Promise.all(Array.from({ length: READS_AT_ONCE }, lane));
+  return answers;
 }
 
 async function readSpan(objects: TranscriptObjects, ref: SessionRef, span: number): Promise<readonly Segment[]> {

@@ -198,6 +198,10 @@ const settings = {
     integer(100, 24 * hourMs).default(hourMs),
     'longest time one file may keep the decoder busy',
   ),
+  LONGHAND_PREPARE_SLOTS: setting(
+    integer(1, 1000).default(4),
+    'files that one orchestrator probes or decodes at a time; more wait, and hold nothing else up',
+  ),
   LONGHAND_PREPARE_WAIT_MS: setting(
     integer(0, 60_000).default(3000),
     "how long an upload waits for the decoder's verdict before it answers 202",

@@ -10,7 +10,7 @@ import { runProcess } from '../infra/lifecycle.ts';
 import { openObjects } from '../infra/objects/open.ts';
 import { openScratch } from '../infra/scratch.ts';
 import { installRuntime, openWorkerConnection } from '../infra/temporal.ts';
-import { CONTROL_QUEUE } from '../workflows/contract.ts';
+import { CONTROL_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
 
@@ -26,23 +26,34 @@ await runProcess('orchestrator', async (config, log) => {
     audioLog: new AudioLog(objects, { settleMs: config.LONGHAND_COMPACT_AFTER_MS }),
     spanMs: config.LONGHAND_SPAN_MS,
   });
-  const worker = await Worker.create({
+  const shared = {
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
+    shutdownGraceTime: config.LONGHAND_DRAIN_MS,
+  };
+  const control = await Worker.create({
+    ...shared,
     taskQueue: CONTROL_QUEUE,
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    // Preparation too: files that were begun before it had a queue of its own ask for it here.
     activities: { ...preparation, ...createTranscripts(objects) },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,
     // An orchestrator that died leaves its workflows to another after this, not after the default of 10 s.
     stickyQueueScheduleToStartTimeout: '1s',
-    shutdownGraceTime: config.LONGHAND_DRAIN_MS,
   });
-  const run = worker.run();
+  const preparing = await Worker.create({
+    ...shared,
+    taskQueue: PREPARE_QUEUE,
+    activities: { ...preparation },
+    maxConcurrentActivityTaskExecutions: config.LONGHAND_PREPARE_SLOTS,
+  });
+  const workers = [control, preparing];
+  const run = Promise.all(workers.map((worker) => worker.run()));
   return {
     drain: async () => {
-      worker.shutdown();
+      for (const worker of workers) worker.shutdown();
       await run;
       await connection.close();
       objects.close();

@@ -15,6 +15,9 @@ export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** Task queue of the orchestrator: all workflows and the control activities. */
 export const CONTROL_QUEUE = 'orchestrator';
 
+/** Task queue of what prepares files, which takes minutes to hours: it has slots of its own. */
+export const PREPARE_QUEUE = 'orchestrator.prepare';
+
 /** Task queue that every worker of a model polls while it has a free slot: waiting there is waiting for a worker. */
 export const poolQueue = (model: string): string => `pool.${model}`;
 
@@ -438,7 +441,7 @@ export interface WorkerFacts {
   readonly startedAt: string;
 }
 
-/** Control activities, on {@link CONTROL_QUEUE}. */
+/** Control activities, on {@link CONTROL_QUEUE}; `probeAudio` and `decodeAudio` on {@link PREPARE_QUEUE}. */
 export interface ControlActivities {
   checkpointTranscript(args: CheckpointArgs): Promise<void>;
   writeTranscript(args: WriteTranscriptArgs): Promise<void>;

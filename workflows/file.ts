@@ -20,7 +20,7 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import { fileAttributes, specAttributes } from './attributes.ts';
-import { LOG_BYTES_PER_MS, QUERY, REFUSAL, SIGNAL, UPDATE, spanWorkflowId } from './contract.ts';
+import { LOG_BYTES_PER_MS, PREPARE_QUEUE, QUERY, REFUSAL, SIGNAL, UPDATE, spanWorkflowId } from './contract.ts';
 import type {
   Attach,
   AttachAnswer,
@@ -52,6 +52,7 @@ type Progress = Pick<
 >;
 
 const preparation = proxyActivities<Pick<ControlActivities, 'probeAudio' | 'decodeAudio'>>({
+  taskQueue: PREPARE_QUEUE,
   startToCloseTimeout: '6h',
   heartbeatTimeout: '30s',
   retry: { initialInterval: '1s', maximumInterval: '30s' },

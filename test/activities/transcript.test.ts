@@ -63,6 +63,25 @@ test('checkpoints and the tail make the whole transcript, in all formats', async
   expect(objects.text(objectKeys.transcript(ref, null, 'vtt'))).toMatch(/^WEBVTT\n/);
 });
 
+test('the checkpoints of two days are read side by side, a bounded number at a time', async () => {
+  const { objects, checkpoint, write, document } = setUp();
+  for (let first = 0; first < 43_000; first += 50) await checkpoint(segments(first, first + 50));
+  let [reading, most] = [0, 0];
+  const get = objects.get.bind(objects);
+  objects.get = async (key) => {
+    reading += 1;
+    most = Math.max(most, reading);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    reading -= 1;
+    return get(key);
+  };
+  const begunMs = performance.now();
+  await write([], 43_000);
+  expect(performance.now() - begunMs).toBeLessThan(860 * 5);
+  expect(most).toBe(16);
+  expect(document().segments).toHaveLength(43_000);
+});
+
 test('json is written last: where it is, all formats are', async () => {
   const { objects, write } = setUp();
   await write(segments(0, 1), 1);
