@@ -2,6 +2,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { LOG_BYTES_PER_MS, objectKeys } from '../workflows/contract.ts';
 import type { ControlActivities, DecodeAnswer, ProbeAnswer, SessionRef } from '../workflows/contract.ts';
+import { untilDamaged } from './damage.ts';
 import { cutSpans, LoudnessMeter } from './spans.ts';
 
 /** What preparing a file needs. */
@@ -42,11 +43,12 @@ export function createPrepare(
   ports: PreparePorts,
 ): Pick<ControlActivities, 'probeAudio' | 'decodeAudio' | 'discardUpload'> {
   return {
-    probeAudio: ({ ref, uploadId }) =>
+    probeAudio: untilDamaged(({ ref, uploadId }) =>
       withUpload(ports, objectKeys.upload(ref.tenant, uploadId), (path) =>
         ports.decoder.probe(path, Context.current().cancellationSignal),
       ),
-    decodeAudio: async ({ ref, uploadId }) => {
+    ),
+    decodeAudio: untilDamaged(async ({ ref, uploadId }) => {
       const log = new FileLog(ports.audioLog, ref);
       await log.open();
       if (!log.sealed) {
@@ -56,7 +58,7 @@ export function createPrepare(
         if (refusal !== null) return refusal;
       }
       return answer(log, ports.spanMs);
-    },
+    }),
     discardUpload: ({ ref, uploadId }) => ports.uploads.deleteAll(objectKeys.uploads(ref.tenant, uploadId)),
   };
 }

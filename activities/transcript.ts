@@ -14,6 +14,7 @@ import type {
   TranscriptMeta,
 } from '../workflows/contract.ts';
 import { holeOf, holesIn } from '../workflows/coverage.ts';
+import { untilDamaged } from './damage.ts';
 import { render } from '../workflows/render.ts';
 
 /** What transcripts need of object storage. */
@@ -33,17 +34,20 @@ type TranscriptActivities = Pick<ControlActivities, 'checkpointTranscript' | 'wr
 /** Type of the failure when stored segments do not make one whole: it is loud, and trying again does not help. */
 export const TRANSCRIPT_DAMAGED = 'TranscriptDamaged';
 
+/** A session of two days has 860 checkpoints: one after the other they would take too long. */
+const READS_AT_ONCE = 16;
+
 /** All three may run again at any time: the same arguments write the same objects. */
 export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio): TranscriptActivities {
   return {
-    checkpointTranscript: async ({ ref, span, segments }) => {
+    checkpointTranscript: untilDamaged(async ({ ref, span, segments }) => {
       const first = segments[0]?.index;
       if (first === undefined) return;
       requireOrder(segments, first);
       const key = objectKeys.checkpoint(ref, span, first, first + segments.length);
       await objects.put(key, encode(JSON.stringify(segments)));
-    },
-    writeTranscript: async ({ ref, span, tail, segmentCount, meta, coverage, repairs }) => {
+    }),
+    writeTranscript: untilDamaged(async ({ ref, span, tail, segmentCount, meta, coverage, repairs }) => {
       const segments = joinOverlaps([...(await readCheckpoints(objects, ref, span)), ...tail]);
       requireOrder(segments, 0);
       if (segments.length !== segmentCount) {
@@ -58,16 +62,14 @@ export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio
       const formats = span === null ? TRANSCRIPT_FORMATS : (['json'] as const);
       await write(objects, { ref, span, formats }, meta, segments, open);
       return { segments: segments.length, holes: open };
-    },
-    mergeSpans: async ({ ref, spans, repairs, meta }) => {
-      const segments: Segment[] = [];
-      for (let span = 0; span < spans; span += 1) {
-        for (const segment of await readSpan(objects, ref, span)) segments.push({ ...segment, index: segments.length });
-      }
+    }),
+    mergeSpans: untilDamaged(async ({ ref, spans, repairs, meta }) => {
+      const parts = await sideBySide(Array.from({ length: spans }, (_, span) => () => readSpan(objects, ref, span)));
+      const segments = parts.flat().map((segment, index) => ({ ...segment, index }));
       segments.push(...(await readRepairs(objects, ref, repairs, segments.length)));
       await write(objects, { ref, span: null, formats: TRANSCRIPT_FORMATS }, meta, segments, repairs?.open ?? []);
       return segments.length;
-    },
+    }),
   };
 }
 
@@ -94,11 +96,22 @@ async function write(
 }
 
 async function readCheckpoints(objects: TranscriptObjects, ref: SessionRef, span: number | null): Promise<Segment[]> {
-  const segments: Segment[] = [];
+  const reads: (() => Promise<Segment[]>)[] = [];
   for await (const { key } of objects.list(objectKeys.checkpoints(ref, span))) {
-    segments.push(...((await readJson(objects, key)) as Segment[]));
+    reads.push(async () => (await readJson(objects, key)) as Segment[]);
   }
-  return segments;
+  return (await sideBySide(reads)).flat();
+}
+
+/** Some of the reads at a time; the answers in their order. */
+async function sideBySide<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const answers: T[] = [];
+  const waiting = [...reads.entries()];
+  const lane = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) answers[next[0]] = await next[1]();
+  };
+  await Promise.all(Array.from({ length: READS_AT_ONCE }, lane));
+  return answers;
 }
 
 const storedBytes = async (audio: StoredAudio, ref: SessionRef, { toByte }: Coverage): Promise<number> =>

@@ -46,11 +46,13 @@ export const FAILURES = {
   tenant_limit: row(true, 429, 1013, 'more live sessions of one tenant than are allowed to be open'),
   internal: row(true, 500, 1011, 'a fault of the service'),
   engine_failed: row(false, 500, 4425, 'the recogniser failed again and again'),
+  storage_corruption: row(false, 500, 4426, 'stored data that is not what was written'),
   session_failed: row(false, 500, 4424, 'a session that failed, or was ended from outside'),
   shutting_down: row(true, 503, 1012, 'this gateway is ending: connect again'),
   queue_full: row(true, 503, 1013, 'more sessions wait for a worker than are allowed to'),
   temporal_unavailable: row(true, 503, 1013, 'Temporal does not answer'),
   storage_unavailable: row(true, 503, 1013, 'the storage does not answer'),
+  storage_full: row(true, 507, 1013, 'the storage has no room left'),
 } as const satisfies Record<string, Row>;
 
 export type FailureType = keyof typeof FAILURES;
@@ -73,14 +75,25 @@ export class Failure extends Error {
 export const isFailureType = (type: string | null): type is FailureType =>
   type !== null && Object.hasOwn(FAILURES, type);
 
-/** Storage says why it failed in `reason`; only an outage may pass by itself (infra/objects/storage-error.ts). */
-const isStorageAway = (error: unknown): boolean =>
-  error instanceof Error && 'reason' in error && error.reason === 'storage_unavailable';
+/** Storage says why it failed in `reason` (infra/objects/storage-error.ts). */
+const reasonOf = (error: unknown): unknown => (error instanceof Error && 'reason' in error ? error.reason : null);
+
+/** Storage gave back something else than was written. */
+export const isStorageDamage = (error: unknown): boolean => reasonOf(error) === 'storage_corruption';
+
+/** Of what the storage says a client is told what it may wait for, and what it must not believe. */
+const STORAGE_DETAILS: Partial<Record<FailureType, string>> = {
+  storage_unavailable: 'the storage does not answer: try again later',
+  storage_full: 'the storage has no room left: try again when there is some',
+  storage_corruption: 'what the storage holds is not what was written',
+};
 
 /** What may be said of any error: a failure as it is, anything else without its message. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  if (isStorageAway(error)) return new Failure('storage_unavailable', 'the storage does not answer: try again later');
+  const reason = reasonOf(error);
+  const detail = typeof reason === 'string' && isFailureType(reason) ? STORAGE_DETAILS[reason] : undefined;
+  if (detail !== undefined) return new Failure(reason as FailureType, detail);
   return new Failure('internal', 'the service failed; the fault is in its log');
 }
 

@@ -172,6 +172,10 @@ const settings = {
     integer(10, 10_000).default(500),
     'audio is stored, and then acknowledged, this often',
   ),
+  LONGHAND_COMPACT_AFTER_MS: setting(
+    integer(2000, 24 * hourMs).default(600_000),
+    'stored audio is joined into long objects once it is so old; the same for all processes of an installation',
+  ),
   LONGHAND_MAX_FRAME_BYTES: setting(integer(1024, 64 << 20).default(1 << 20), 'largest WebSocket message'),
   LONGHAND_SESSION_BUFFER_BYTES: setting(
     integer(64_000, 1 << 30).default(4 << 20),
@@ -217,6 +221,10 @@ const settings = {
   LONGHAND_DECODE_LIMIT_MS: setting(
     integer(100, 24 * hourMs).default(hourMs),
     'longest time one file may keep the decoder busy',
+  ),
+  LONGHAND_PREPARE_SLOTS: setting(
+    integer(1, 1000).default(4),
+    'files that one orchestrator probes or decodes at a time; more wait, and hold nothing else up',
   ),
   LONGHAND_PREPARE_WAIT_MS: setting(
     integer(0, 60_000).default(3000),

@@ -7,6 +7,7 @@ import { buildGateway } from '../gateway/app.ts';
 import type { GatewaySettings } from '../gateway/ports.ts';
 import { TemporalSessions } from '../gateway/temporal/sessions.ts';
 import { AudioLog } from '../infra/audio-log.ts';
+import { Compaction } from '../infra/audio-log/compaction.ts';
 import type { Config } from '../infra/config.ts';
 import { runProcess } from '../infra/lifecycle.ts';
 import { openObjects } from '../infra/objects/open.ts';
@@ -55,12 +56,17 @@ await runProcess('gateway', async (config, log) => {
   const temporal = config.LONGHAND_TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LONGHAND_TEMPORAL_PORT}`;
   const client = openClient(temporal, config.LONGHAND_TEMPORAL_NAMESPACE);
   const objects = await openObjects(config);
+  const settleMs = config.LONGHAND_COMPACT_AFTER_MS;
+  const compaction = new Compaction(objects, {
+    settleMs,
+    failed: (error, prefix) => log.warn({ err: error, prefix }, 'compacting an audio log failed'),
+  });
   // The address is known once the port is; nothing reads it before.
   const address = { url: '', instance: randomUUID() };
   const server = buildGateway({
     address,
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
-    audioLog: new AudioLog(objects),
+    audioLog: new AudioLog(objects, { settleMs, seen: (prefix, bytes) => compaction.seen(prefix, bytes) }),
     objects,
     settings: settingsOf(config),
     log,
@@ -73,6 +79,7 @@ await runProcess('gateway', async (config, log) => {
   return {
     ready: { port },
     drain: async () => {
+      compaction.close();
       await Promise.race([server.drain(), pause(config.LONGHAND_DRAIN_MS)]);
       await client.connection.close();
       objects.close();

@@ -245,6 +245,10 @@ export class StreamLease {
       this.release({ why: 'leaseExpired', detail: 'the gateway refuses this worker' });
       return;
     }
+    if (code === PLANE_CLOSE.damaged) {
+      this.release({ why: 'audioDamaged', detail: null });
+      return;
+    }
     const nowMs = performance.now();
     this.#gatewayLostAtMs ??= nowMs;
     if (nowMs - this.#gatewayLostAtMs > this.#services.settings.gatewayGraceMs) {

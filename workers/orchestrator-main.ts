@@ -10,7 +10,7 @@ import { runProcess } from '../infra/lifecycle.ts';
 import { openObjects } from '../infra/objects/open.ts';
 import { openScratch } from '../infra/scratch.ts';
 import { installRuntime, openWorkerConnection } from '../infra/temporal.ts';
-import { CONTROL_QUEUE } from '../workflows/contract.ts';
+import { CONTROL_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
 
@@ -19,7 +19,7 @@ await runProcess('orchestrator', async (config, log) => {
   const address = config.LONGHAND_TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LONGHAND_TEMPORAL_PORT}`;
   const connection = await openWorkerConnection(address, TEMPORAL_LIMIT_MS);
   const objects = await openObjects(config);
-  const audioLog = new AudioLog(objects);
+  const audioLog = new AudioLog(objects, { settleMs: config.LONGHAND_COMPACT_AFTER_MS });
   const preparation = createPrepare({
     uploads: objects,
     scratch: await openScratch(join(config.LONGHAND_DATA_DIR, 'scratch')),
@@ -27,23 +27,34 @@ await runProcess('orchestrator', async (config, log) => {
     audioLog,
     spanMs: config.LONGHAND_SPAN_MS,
   });
-  const worker = await Worker.create({
+  const shared = {
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
+    shutdownGraceTime: config.LONGHAND_DRAIN_MS,
+  };
+  const control = await Worker.create({
+    ...shared,
     taskQueue: CONTROL_QUEUE,
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    // Preparation too: files that were begun before it had a queue of its own ask for it here.
     activities: { ...preparation, ...createTranscripts(objects, audioLog) },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,
     // An orchestrator that died leaves its workflows to another after this, not after the default of 10 s.
     stickyQueueScheduleToStartTimeout: '1s',
-    shutdownGraceTime: config.LONGHAND_DRAIN_MS,
   });
-  const run = worker.run();
+  const preparing = await Worker.create({
+    ...shared,
+    taskQueue: PREPARE_QUEUE,
+    activities: { ...preparation },
+    maxConcurrentActivityTaskExecutions: config.LONGHAND_PREPARE_SLOTS,
+  });
+  const workers = [control, preparing];
+  const run = Promise.all(workers.map((worker) => worker.run()));
   return {
     drain: async () => {
-      worker.shutdown();
+      for (const worker of workers) worker.shutdown();
       await run;
       await connection.close();
       objects.close();

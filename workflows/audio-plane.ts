@@ -65,6 +65,8 @@ export const PLANE_CLOSE = {
   redial: 4413,
   /** The dial carries a wrong or no key, or makes no sense. */
   refused: 4401,
+  /** Stored audio is not what was written: the session cannot go on. */
+  damaged: 4414,
   /** The worker's lease is void or its recogniser failed. */
   leaseEnded: 4412,
 } as const;

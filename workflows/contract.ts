@@ -15,6 +15,9 @@ export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** Task queue of the orchestrator: all workflows and the control activities. */
 export const CONTROL_QUEUE = 'orchestrator';
 
+/** Task queue of what prepares files, which takes minutes to hours: it has slots of its own. */
+export const PREPARE_QUEUE = 'orchestrator.prepare';
+
 /** Task queue that every worker of a model polls while it has a free slot: waiting there is waiting for a worker. */
 export const poolQueue = (model: string): string => `pool.${model}`;
 
@@ -265,6 +268,9 @@ export const REFUSAL = {
   notLive: 'NotLive',
 } as const;
 
+/** Type of the ApplicationFailure of a control activity to which storage gives back something else than was written. */
+export const STORAGE_DAMAGED = 'StorageDamaged';
+
 /** Query `segments`: the tail from `from` on; what lies before `tailFrom` is in checkpoints. */
 export interface SegmentsAnswer {
   readonly tailFrom: number;
@@ -348,6 +354,7 @@ export interface StreamArgs {
  * - `leaseExpired`: the worker does not know the lease (any more).
  * - `fenced`: a newer epoch exists.
  * - `engineFailed`: the recogniser failed; the lease is released.
+ * - `audioDamaged`: the stored audio is not what was written; the lease is released.
  */
 export interface StreamOutcome {
   readonly why:
@@ -360,7 +367,8 @@ export interface StreamOutcome {
     | 'superseded'
     | 'leaseExpired'
     | 'fenced'
-    | 'engineFailed';
+    | 'engineFailed'
+    | 'audioDamaged';
   readonly detail: string | null;
   /** With `paused`, `quiet` and `gatewayLost`: the newest attach of which the lease knew when it began to end. A newer one wants a slot. */
   readonly generation?: number;
@@ -490,7 +498,7 @@ export interface WorkerFacts {
   readonly startedAt: string;
 }
 
-/** Control activities, on {@link CONTROL_QUEUE}. */
+/** Control activities, on {@link CONTROL_QUEUE}; `probeAudio` and `decodeAudio` on {@link PREPARE_QUEUE}. */
 export interface ControlActivities {
   checkpointTranscript(args: CheckpointArgs): Promise<void>;
   writeTranscript(args: WriteTranscriptArgs): Promise<TranscriptWritten>;

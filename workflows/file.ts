@@ -18,7 +18,7 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import { fileAttributes } from './attributes.ts';
-import { LOG_BYTES_PER_MS, QUERY, REFUSAL, SIGNAL, UPDATE } from './contract.ts';
+import { LOG_BYTES_PER_MS, PREPARE_QUEUE, QUERY, REFUSAL, SIGNAL, UPDATE } from './contract.ts';
 import type {
   Attach,
   AttachAnswer,
@@ -30,6 +30,8 @@ import type {
   Span,
 } from './contract.ts';
 import { joined } from './coverage.ts';
+import { isDamage } from './damage.ts';
+import { DAMAGED } from './session/decide.ts';
 import type { Ending } from './session/state.ts';
 import { inLanes, repairHoles, transcribeSpan } from './spans.ts';
 
@@ -47,6 +49,7 @@ type Progress = Pick<
 >;
 
 const preparation = proxyActivities<Pick<ControlActivities, 'probeAudio' | 'decodeAudio'>>({
+  taskQueue: PREPARE_QUEUE,
   startToCloseTimeout: '6h',
   heartbeatTimeout: '30s',
   retry: { initialInterval: '1s', maximumInterval: '30s' },
@@ -151,6 +154,7 @@ function listen(run: FileRun, scope: CancellationScope): void {
 /** A preparation that cannot succeed ends the session; its cause is in the activity's failure. */
 function endingOf(error: unknown): Ending {
   if (isCancellation(error)) return CANCELLED;
+  if (isDamage(error)) return DAMAGED;
   if (error instanceof ActivityFailure || error instanceof ChildWorkflowFailure)
     return { state: 'failed', reason: 'session_failed', detail: 'a step of the work failed' };
   throw error;

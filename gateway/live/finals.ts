@@ -3,17 +3,22 @@
  * this gateway has not seen (committed through another gateway, or while no client was here) are fetched.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { isStorageDamage } from '../failures.ts';
 import type { Segment } from '../../workflows/contract.ts';
 
 const RETRY_MS = 200;
 /** While so many wait for their turn, those that come are not held: they are fetched when their turn has come. */
 const MAX_WAITING = 1000;
+/** Damaged as often as this, they stay damaged. */
+const MAX_DAMAGED = 15;
 
 /** Who reads the finals. */
 export interface FinalsReader {
   give(segment: Segment): void;
   /** null while there is room for more; otherwise resolves once there is. */
   room(): Promise<unknown> | null;
+  /** Storage has lost finals: none can follow. */
+  broken(error: unknown): void;
 }
 
 export class Finals {
@@ -28,6 +33,7 @@ export class Finals {
   #holding = false;
   #closed = false;
   readonly #drained: (() => void)[] = [];
+  #damaged = 0;
 
   /** @param next index of the first final to give. @param fetch committed segments from an index on, as many as it likes. */
   constructor(next: number, fetch: (from: number) => Promise<readonly Segment[]>, reader: FinalsReader) {
@@ -100,11 +106,19 @@ export class Finals {
     if (this.#fetching) return;
     this.#fetching = true;
     this.#catchingUp = true;
-    const missing = await this.#fetch(this.#next).catch(() => []);
+    const missing = await this.#fetch(this.#next).catch((error: unknown) => this.#failed(error));
     // Not there yet, or not to be had: asking again at once would not help.
     if (!missing.some(({ index }) => index === this.#next)) await pause(RETRY_MS);
     this.#fetching = false;
     this.#take(missing);
     this.know((missing.at(-1)?.index ?? -1) + 1);
+  }
+
+  #failed(error: unknown): readonly Segment[] {
+    this.#damaged = isStorageDamage(error) ? this.#damaged + 1 : 0;
+    if (this.#damaged < MAX_DAMAGED || this.#closed) return [];
+    this.close();
+    this.#reader.broken(error);
+    return [];
   }
 }

@@ -154,6 +154,7 @@ export class Hub {
     const finals = new Finals(fromIndex, (from) => readSegments(sessions, objects, this.#ref, from, FINALS_AT_ONCE), {
       give: (segment) => link.send(finalMessage(segment)),
       room: () => link.room(),
+      broken: (error) => link.fail(error),
     });
     this.#client = { link, finals, model: input.model, input, generation };
     this.#stopGrace();

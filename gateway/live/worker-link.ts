@@ -4,6 +4,7 @@ import { PLANE_CLOSE } from '../../workflows/audio-plane.ts';
 import type { AudioDial, FromWorker, ToWorker } from '../../workflows/audio-plane.ts';
 import { LOG_BYTES_PER_MS } from '../../workflows/contract.ts';
 import type { Segment } from '../../workflows/contract.ts';
+import { isStorageDamage } from '../failures.ts';
 import { Feed } from './feed.ts';
 import type { FeedSource } from './feed.ts';
 
@@ -24,6 +25,10 @@ export interface WatchSettings {
 
 /** Close codes by which a worker ends a link on purpose. */
 const MEANT: readonly number[] = [PLANE_CLOSE.done, PLANE_CLOSE.leaseEnded, PLANE_CLOSE.redial];
+
+/** Damaged audio is read again after pauses that double from the one to the other: for 6 s in all. */
+const FIRST_REREAD_MS = 200;
+const LAST_REREAD_MS = 3200;
 
 const PARTIAL = Buffer.from('{"type":"partial"');
 
@@ -55,10 +60,33 @@ export class WorkerLink {
 
   /** Starts sending audio. */
   open(): void {
-    this.#feed.run().catch((error: unknown) => {
+    this.#send().catch((error: unknown) => {
       this.#events.fault(error);
-      this.#end(PLANE_CLOSE.goingAway, 'audio cannot be read');
+      if (isStorageDamage(error)) this.#giveUp();
+      else this.#end(PLANE_CLOSE.goingAway, 'audio cannot be read');
     });
+  }
+
+  /** What was damaged on its way from storage comes right when it is read again. */
+  async #send(): Promise<void> {
+    for (let pauseMs = FIRST_REREAD_MS, from = -1; ; pauseMs *= 2) {
+      try {
+        await this.#feed.run();
+        return;
+      } catch (error) {
+        if (this.#feed.position > from) pauseMs = FIRST_REREAD_MS;
+        from = this.#feed.position;
+        if (!isStorageDamage(error) || pauseMs > LAST_REREAD_MS || this.#gone) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
+
+  /** The stored audio is damaged, and nobody has it any more. */
+  #giveUp(): void {
+    if (this.#gone) return;
+    this.#end(PLANE_CLOSE.damaged, 'the stored audio is damaged');
+    this.#events.gone('ended', 'the stored audio is damaged');
   }
 
   /** Audio came, or its end is known. */

@@ -1,10 +1,13 @@
 /** Errors as application/problem+json (RFC 9457), from the one table of failures. */
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import { asFailure, Failure } from '../failures.ts';
+import type { FailureType } from '../failures.ts';
 import type { Log } from '../ports.ts';
 
 /** A client that is told to come later is told when. */
 const RETRY_AFTER_S = 2;
+/** Faults that an operator must hear of. */
+const LOGGED: readonly FailureType[] = ['internal', 'storage_full', 'storage_corruption'];
 
 export function sendProblem(request: Request, response: Response, failure: Failure): void {
   const { httpStatus, title, retryable } = failure.row;
@@ -33,7 +36,7 @@ export function problemHandler(log: Log): ErrorRequestHandler {
       return;
     }
     const failure = expressFailure(error) ?? asFailure(error);
-    if (failure.type === 'internal') log.error({ err: error, path: request.path }, 'request failed');
+    if (LOGGED.includes(failure.type)) log.error({ err: error, path: request.path }, 'request failed');
     sendProblem(request, response, failure);
   };
 }

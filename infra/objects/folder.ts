@@ -12,7 +12,7 @@ import type { StorageTrouble } from './storage-error.ts';
 /** Half-written files; no key begins with a dot, so no listing shows them. */
 const UNFINISHED = '.unfinished';
 const ABANDONED_MS = 24 * 3_600_000;
-const STAT_BATCH = 64;
+const BATCH = 64;
 const READ_CHUNK = 256 * 1024;
 
 const TROUBLE: Record<string, StorageTrouble> = {
@@ -87,10 +87,18 @@ class FolderStore implements ObjectStore {
     return null;
   }
 
-  async *list(prefix: string): AsyncIterable<{ key: string; bytes: number }> {
+  async *list(prefix: string, after = ''): AsyncIterable<{ key: string; bytes: number }> {
     plainPrefix(prefix);
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-    yield* this.#walk(folder, prefix);
+    yield* this.#walk(folder, prefix, after);
+  }
+
+  async deleteEach(keys: readonly string[]): Promise<void> {
+    const paths = keys.map((key) => this.#path(key));
+    for (let at = 0; at < paths.length; at += BATCH) {
+      const batch = paths.slice(at, at + BATCH).map((path) => unlink(path).catch(nullIfMissing));
+      await Promise.all(batch).catch(fail('delete', keys[at] ?? ''));
+    }
   }
 
   async deleteAll(prefix: string): Promise<void> {
@@ -144,7 +152,7 @@ class FolderStore implements ObjectStore {
     return named;
   }
 
-  async *#walk(folder: string, prefix: string): AsyncIterable<{ key: string; bytes: number }> {
+  async *#walk(folder: string, prefix: string, after: string): AsyncIterable<{ key: string; bytes: number }> {
     const found = await readdir(join(this.#root, folder), { withFileTypes: true })
       .catch(emptyIfMissing)
       .catch(fail('list', prefix));
@@ -152,14 +160,14 @@ class FolderStore implements ObjectStore {
     const names = found
       .filter((entry) => !entry.name.startsWith('.'))
       .map((entry) => folder + entry.name + (entry.isDirectory() ? '/' : ''))
-      .filter((name) => name.startsWith(prefix))
+      .filter((name) => name.startsWith(prefix) && (name > after || (name.endsWith('/') && after.startsWith(name))))
       .sort((a, b) => (a < b ? -1 : 1));
-    for (let at = 0; at < names.length; at += STAT_BATCH) {
-      const batch = names.slice(at, at + STAT_BATCH);
+    for (let at = 0; at < names.length; at += BATCH) {
+      const batch = names.slice(at, at + BATCH);
       const sizes = await Promise.all(batch.map((name) => this.#size(name)));
       for (const [index, name] of batch.entries()) {
         const bytes = sizes[index];
-        if (name.endsWith('/')) yield* this.#walk(name, prefix);
+        if (name.endsWith('/')) yield* this.#walk(name, prefix, after);
         else if (typeof bytes === 'number') yield { key: name, bytes };
       }
     }

@@ -13,8 +13,13 @@ export interface ObjectStore {
   get(key: string): Promise<Uint8Array | null>;
   /** The object as a stream, or null when there is none. */
   getStream(key: string): Promise<AsyncIterable<Uint8Array> | null>;
-  /** All objects whose key begins with the prefix; those of one folder come in order of their keys. Sizes in bytes. */
-  list(prefix: string): AsyncIterable<{ readonly key: string; readonly bytes: number }>;
+  /**
+   * All objects whose key begins with the prefix; those of one folder come in order of their keys. Sizes in bytes.
+   * @param after only keys that come after this one, without a look at the others.
+   */
+  list(prefix: string, after?: string): AsyncIterable<{ readonly key: string; readonly bytes: number }>;
+  /** Deletes these objects; one that is not there is no error. */
+  deleteEach(keys: readonly string[]): Promise<void>;
   /** Deletes every object below a prefix that ends with a slash. */
   deleteAll(prefix: string): Promise<void>;
   /** Answers when a write goes through; throws otherwise (readiness). */

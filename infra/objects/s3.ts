@@ -127,12 +127,13 @@ class S3Store implements OpenStore {
     return found === null ? null : chunksOf(bodyOf(found, key) as Readable, key);
   }
 
-  async *list(prefix: string): AsyncIterable<{ key: string; bytes: number }> {
+  async *list(prefix: string, after?: string): AsyncIterable<{ key: string; bytes: number }> {
     plainPrefix(prefix);
+    const asked = { Bucket: this.#bucket, Prefix: prefix, StartAfter: after };
     let from: string | undefined;
     do {
       const page = await this.#client
-        .send(new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, ContinuationToken: from }))
+        .send(new ListObjectsV2Command({ ...asked, ContinuationToken: from }))
         .catch(failed('list', prefix));
       for (const { Key, Size } of page.Contents ?? []) {
         if (Key !== undefined) yield { key: Key, bytes: Size ?? 0 };
@@ -146,10 +147,17 @@ class S3Store implements OpenStore {
     for await (const { key } of this.list(folderPrefix(prefix))) {
       batch.push(key);
       if (batch.length < DELETE_BATCH) continue;
-      await this.#delete(batch, prefix);
+      await this.#delete(batch, 'deleteAll', prefix);
       batch = [];
     }
-    if (batch.length > 0) await this.#delete(batch, prefix);
+    if (batch.length > 0) await this.#delete(batch, 'deleteAll', prefix);
+  }
+
+  async deleteEach(keys: readonly string[]): Promise<void> {
+    keys.forEach(plainKey);
+    for (let at = 0; at < keys.length; at += DELETE_BATCH) {
+      await this.#delete(keys.slice(at, at + DELETE_BATCH), 'delete', keys[at] ?? '');
+    }
   }
 
   async check(): Promise<void> {
@@ -160,7 +168,7 @@ class S3Store implements OpenStore {
     this.#client.destroy();
   }
 
-  async #delete(keys: readonly string[], prefix: string): Promise<void> {
+  async #delete(keys: readonly string[], doing: string, what: string): Promise<void> {
     const answer = await this.#client
       .send(
         new DeleteObjectsCommand({
@@ -168,9 +176,9 @@ class S3Store implements OpenStore {
           Delete: { Objects: keys.map((Key) => ({ Key })), Quiet: true },
         }),
       )
-      .catch(failed('deleteAll', prefix));
+      .catch(failed(doing, what));
     const first = answer.Errors?.[0];
-    if (first !== undefined) failed('deleteAll', prefix)(Object.assign(new Error(first.Message), { name: first.Code }));
+    if (first !== undefined) failed(doing, what)(Object.assign(new Error(first.Message), { name: first.Code }));
   }
 
   async #open(key: string): Promise<GetObjectCommandOutput | null> {

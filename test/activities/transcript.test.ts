@@ -77,6 +77,25 @@ test('checkpoints and the tail make the whole transcript, in all formats', async
   expect(objects.text(objectKeys.transcript(ref, null, 'vtt'))).toMatch(/^WEBVTT\n/);
 });
 
+test('the checkpoints of two days are read side by side, a bounded number at a time', async () => {
+  const { objects, checkpoint, write, document } = setUp();
+  for (let first = 0; first < 43_000; first += 50) await checkpoint(segments(first, first + 50));
+  let [reading, most] = [0, 0];
+  const get = objects.get.bind(objects);
+  objects.get = async (key) => {
+    reading += 1;
+    most = Math.max(most, reading);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    reading -= 1;
+    return get(key);
+  };
+  const begunMs = performance.now();
+  await write([], 43_000);
+  expect(performance.now() - begunMs).toBeLessThan(860 * 5);
+  expect(most).toBe(16);
+  expect(document().segments).toHaveLength(43_000);
+});
+
 test('json is written last: where it is, all formats are', async () => {
   const { objects, write } = setUp();
   await write(segments(0, 1), 1);
@@ -127,6 +146,23 @@ test('a gap, a missing end or two segments of one index is a failure no retry re
   });
   await expect(checkpoint([segment(7), segment(9)])).rejects.toMatchObject(damaged);
   expect(objects.objects.has(objectKeys.transcript(ref, null, 'json'))).toBe(false);
+});
+
+test('a checkpoint that is damaged in storage is read again, and at the sixth attempt the failure is final', async () => {
+  const { objects } = setUp();
+  objects.get = () => Promise.reject(Object.assign(new Error('spoilt'), { reason: 'storage_corruption' }));
+  await objects.put(objectKeys.checkpoint(ref, null, 0, 1), Buffer.from('[]'));
+  const { writeTranscript } = createTranscripts(objects, { extent: () => Promise.resolve({ durableBytes: 0 }) });
+  const attempt = (number: number) =>
+    new MockActivityEnvironment({ attempt: number }, { logger: new DefaultLogger('ERROR') }).run(writeTranscript, {
+      ref,
+      span: null,
+      tail: [],
+      segmentCount: 1,
+      meta,
+    });
+  await expect(attempt(5)).rejects.toMatchObject({ reason: 'storage_corruption' });
+  await expect(attempt(6)).rejects.toMatchObject({ type: 'StorageDamaged', nonRetryable: true });
 });
 
 test('a checkpoint that is not JSON is a failure that quotes nothing of it', async () => {

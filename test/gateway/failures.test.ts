@@ -41,7 +41,13 @@ test('storage that fails for a while is told as such, without its message', () =
   const fault = Object.assign(new Error('connect ECONNREFUSED 10.0.0.7'), { reason: 'storage_unavailable' });
   expect(asFailure(fault).type).toBe('storage_unavailable');
   expect(asFailure(fault).message).not.toContain('10.0.0.7');
-  expect(asFailure(Object.assign(new Error(), { reason: 'storage_denied' })).type).toBe('internal');
+  const told = (reason: string) => asFailure(Object.assign(new Error(), { reason })).type;
+  expect(['storage_full', 'storage_corruption', 'storage_denied', 'not_found'].map(told)).toEqual([
+    'storage_full',
+    'storage_corruption',
+    'internal',
+    'internal',
+  ]);
 });
 
 test('names of the object prototype are no failures', () => {

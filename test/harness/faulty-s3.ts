@@ -1,8 +1,64 @@
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 
-type Fault = (answer: ServerResponse, forward: () => Promise<{ head: IncomingMessage; body: Buffer }>) => Promise<void>;
+interface Forwarding {
+  /** Has the server do it, and gives its answer. */
+  (): Promise<{ head: IncomingMessage; body: Buffer }>;
+  /** The server gets half of the body, and the connection to it breaks. */
+  half(): Promise<void>;
+}
+
+type Fault = (answer: ServerResponse, forward: Forwarding) => Promise<void>;
+
+/** Faults for {@link FaultyS3.disturb}. */
+export const FAULTS = {
+  refused: (status: number, code: string): Fault => {
+    return (answer) => {
+      answer.writeHead(status, { 'content-type': 'application/xml' });
+      answer.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`);
+      return Promise.resolve();
+    };
+  },
+  /** The answer comes this much later. */
+  slow: (ms: number): Fault => {
+    return async (answer, forward) => {
+      const { head, body } = await forward();
+      await pause(ms);
+      answer.writeHead(head.statusCode ?? 500, head.headers).end(body);
+    };
+  },
+  /** The connection breaks in the middle of the request's body. */
+  cut: (async (answer, forward) => {
+    await forward.half();
+    answer.destroy();
+  }) satisfies Fault,
+  /** The server does what it is asked, and the connection breaks before its answer. */
+  answerLost: (async (answer, forward) => {
+    await forward();
+    answer.destroy();
+  }) satisfies Fault,
+  /** One bit of the first byte of the body is another. */
+  spoilt: (async (answer, forward) => {
+    const { head, body } = await forward();
+    body[0] = (body[0] ?? 0) ^ 1;
+    answer.writeHead(head.statusCode ?? 500, head.headers).end(body);
+  }) satisfies Fault,
+};
+
+/** What happens to requests from now on. */
+export interface Disturbance {
+  readonly fault: Fault;
+  /** All where left out. */
+  readonly method?: string;
+  /** Tested against `/<bucket>/<key>`; all where left out. */
+  readonly key?: RegExp;
+  /** Only each so manieth such request. */
+  readonly every?: number;
+  /** Only so many requests. */
+  readonly times?: number;
+}
 
 /** A line before an S3 server that loses requests or answers, spoils bytes, or answers by itself. */
 export class FaultyS3 {
@@ -10,6 +66,7 @@ export class FaultyS3 {
   readonly #server: Server;
   readonly #faults: { method: string; fault: Fault }[] = [];
   readonly #seen: string[] = [];
+  #standing: (Disturbance & { matching: number; done: number })[] = [];
 
   private constructor(target: string) {
     this.#target = new URL(target);
@@ -32,12 +89,20 @@ export class FaultyS3 {
     return this.#seen.filter((seen) => seen === method).length;
   }
 
-  /** The server does what it is asked, and the connection breaks before its answer. */
+  /** From now on, until {@link calm}; of several that fit a request the first is done. Answers how often it was so far. */
+  disturb(disturbance: Disturbance): () => number {
+    const standing = { ...disturbance, matching: 0, done: 0 };
+    this.#standing.push(standing);
+    return () => standing.done;
+  }
+
+  /** Nothing is disturbed any more. */
+  calm(): void {
+    this.#standing = [];
+  }
+
   loseNextAnswer(method: string): void {
-    this.#next(method, async (answer, forward) => {
-      await forward();
-      answer.destroy();
-    });
+    this.#next(method, FAULTS.answerLost);
   }
 
   /** The server never sees the request; `meanwhile` happens, then the connection breaks. */
@@ -49,22 +114,11 @@ export class FaultyS3 {
   }
 
   answerNext(method: string, status: number, code: string): void {
-    this.#next(method, (answer) => {
-      answer.writeHead(status, { 'content-type': 'application/xml' });
-      answer.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`);
-      return Promise.resolve();
-    });
+    this.#next(method, FAULTS.refused(status, code));
   }
 
-  /** The first byte of the body of the next answers is another. */
   spoilAnswers(method: string, times: number): void {
-    for (let i = 0; i < times; i += 1) {
-      this.#next(method, async (answer, forward) => {
-        const { head, body } = await forward();
-        body[0] = (body[0] ?? 0) ^ 1;
-        answer.writeHead(head.statusCode ?? 500, head.headers).end(body);
-      });
-    }
+    for (let i = 0; i < times; i += 1) this.#next(method, FAULTS.spoilt);
   }
 
   async close(): Promise<void> {
@@ -79,13 +133,43 @@ export class FaultyS3 {
   async #handle(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     const method = incoming.method ?? '';
     this.#seen.push(method);
-    const body = Buffer.concat(await Array.fromAsync(incoming as AsyncIterable<Buffer>));
-    const forward = () => this.#forward(incoming, body);
+    try {
+      const body = Buffer.concat(await Array.fromAsync(incoming as AsyncIterable<Buffer>));
+      const forward = Object.assign(() => this.#forward(incoming, body), { half: () => this.#half(incoming, body) });
+      const fault = this.#faultOf(method, new URL(incoming.url ?? '/', this.#target).pathname);
+      if (fault !== null) {
+        await fault(answer, forward);
+        return;
+      }
+      const { head, body: answered } = await forward();
+      answer.writeHead(head.statusCode ?? 500, head.headers).end(answered);
+    } catch {
+      // Client or server has gone in the middle: so has the other one then.
+      answer.destroy();
+    }
+  }
+
+  #faultOf(method: string, path: string): Fault | null {
     const at = this.#faults.findIndex((fault) => fault.method === method);
-    const [chosen] = at < 0 ? [] : this.#faults.splice(at, 1);
-    if (chosen !== undefined) return chosen.fault(answer, forward);
-    const { head, body: answered } = await forward();
-    answer.writeHead(head.statusCode ?? 500, head.headers).end(answered);
+    if (at >= 0) return this.#faults.splice(at, 1)[0]?.fault ?? null;
+    for (const standing of this.#standing) {
+      const { method: only = method, key, every = 1, times = Infinity, fault } = standing;
+      if (only !== method || key?.test(path) === false || standing.done >= times) continue;
+      standing.matching += 1;
+      if (standing.matching % every !== 0) continue;
+      standing.done += 1;
+      return fault;
+    }
+    return null;
+  }
+
+  async #half(incoming: IncomingMessage, body: Buffer): Promise<void> {
+    const { method, url, headers } = incoming;
+    const onward = request({ host: this.#target.hostname, port: this.#target.port, method, path: url, headers });
+    onward.on('error', () => undefined);
+    const half = body.subarray(0, Math.floor(body.length / 2));
+    await new Promise((written) => onward.write(half, written));
+    onward.destroy();
   }
 
   /** Host stays as the client signed it. */

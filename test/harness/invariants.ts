@@ -4,8 +4,11 @@
  * documented close within a stated time; the history gives the state, replays, and ends once.
  */
 import { FAILURES } from '../../gateway/failures.ts';
+import { finalMessage } from '../../gateway/protocol.ts';
 import { AudioLog } from '../../infra/audio-log.ts';
-import { openFolder } from '../../infra/objects/folder.ts';
+import { readConfig } from '../../infra/config.ts';
+import { openObjects } from '../../infra/objects/open.ts';
+import type { ObjectStore } from '../../infra/objects/port.ts';
 import { Replayer } from '../../workers/cli/history/replayer.ts';
 import type { RecordedRun } from '../../workers/cli/history/recording.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
@@ -60,9 +63,7 @@ async function expectHistory(system: System, caller: Caller, audio: Buffer): Pro
   expect(view).toMatchObject({ state, nextIndex: folded.segments.length, throughByte: folded.throughByte });
   const { segments } = (await system.json(`/v1/sessions/${id}/transcript`)) as TranscriptDocument;
   expect(segments).toEqual(folded.segments);
-  expect(caller.finals.map(({ type: _type, ...final }) => final)).toEqual(
-    segments.map(({ startByte: _startByte, endByte: _endByte, ...final }) => final),
-  );
+  expect(caller.finals).toEqual(segments.map(finalMessage));
   const ends = segments.map(({ endByte }) => endByte);
   expect(segments.map(({ startByte }) => startByte)).toEqual([0, ...ends.slice(0, -1)]);
   expect(ends.at(-1)).toBe(audio.length);
@@ -88,7 +89,35 @@ async function differencesOf(runs: readonly RecordedRun[]): Promise<unknown[]> {
 }
 
 async function storedAudio(system: System, id: string): Promise<Buffer> {
-  const log = new AudioLog(await openFolder(`${system.folder}/objects`));
-  const parts = await Array.fromAsync(log.read(objectKeys.audio({ tenant: 'default', id }), 0));
-  return Buffer.concat(parts);
+  const objects = await openObjects(readConfig({ ...system.settings }));
+  try {
+    return await readLog(objects, id, 0);
+  } finally {
+    objects.close();
+  }
+}
+
+/** A session's stored audio from a byte on, as a process sees it that knows nothing yet. */
+async function readLog(objects: ObjectStore, id: string, fromByte: number): Promise<Buffer> {
+  const log = new AudioLog(objects);
+  return Buffer.concat(await Array.fromAsync(log.read(objectKeys.audio({ tenant: 'default', id }), fromByte)));
+}
+
+/**
+ * Looks into storage at every acknowledgement, while whatever happens happens: what is acknowledged is there, byte for
+ * byte. @returns what was found so far; it fails where something was missing.
+ */
+export function watchAcknowledged(objects: ObjectStore, caller: Caller, audio: Buffer): () => Promise<number> {
+  const looks: Promise<boolean>[] = [];
+  let from = 0;
+  caller.client.on('ack', ({ durableBytes }) => {
+    const acknowledged = audio.subarray(from, durableBytes);
+    const stored = readLog(objects, caller.client.session, from);
+    looks.push(stored.then((bytes) => bytes.subarray(0, acknowledged.length).equals(acknowledged)));
+    from = durableBytes;
+  });
+  return async () => {
+    expect(await Promise.all(looks)).toEqual(looks.map(() => true));
+    return looks.length;
+  };
 }

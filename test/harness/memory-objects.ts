@@ -32,12 +32,18 @@ export class MemoryObjects implements ObjectStore {
     return body === null ? null : pieces(body);
   }
 
-  async *list(prefix: string): AsyncIterable<{ key: string; bytes: number }> {
+  async *list(prefix: string, after = ''): AsyncIterable<{ key: string; bytes: number }> {
     await Promise.resolve();
-    for (const key of [...this.objects.keys()].filter((name) => name.startsWith(prefix)).sort()) {
+    const keys = [...this.objects.keys()].filter((name) => name.startsWith(prefix) && name > after);
+    for (const key of keys.sort()) {
       const body = this.objects.get(key);
       if (body !== undefined) yield { key, bytes: body.byteLength };
     }
+  }
+
+  async deleteEach(keys: readonly string[]): Promise<void> {
+    await Promise.resolve();
+    for (const key of keys) this.objects.delete(key);
   }
 
   async deleteAll(prefix: string): Promise<void> {

@@ -45,10 +45,13 @@ export class Part {
     return this.#ready;
   }
 
-  /** Starts the process and waits until it is ready. */
-  async start(own: Settings = {}): Promise<this> {
+  /** Starts the process and waits until it is ready. @param descriptors files and sockets it may have open at most. */
+  async start(own: Settings = {}, descriptors?: number): Promise<this> {
     const file = fileURLToPath(new URL(`../../workers/${this.#entry}-main.ts`, import.meta.url));
-    const child = spawn(process.execPath, [file], {
+    const line = [process.execPath, file];
+    if (descriptors !== undefined) line.unshift('sh', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`);
+    const [program = '', ...args] = line;
+    const child = spawn(program, args, {
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...this.#settings, ...this.#way, ...own },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
@@ -173,6 +176,11 @@ export class System {
     return system;
   }
 
+  /** What every process of the installation is started with. */
+  get settings(): Readonly<Settings> {
+    return this.#settings;
+  }
+
   /** ws:// address of the gateway. */
   get url(): string {
     return `ws://127.0.0.1:${this.port}`;
@@ -205,8 +213,8 @@ export class System {
   }
 
   /** Starts the gateway again on its port. */
-  async restartGateway(): Promise<void> {
-    await this.gateway.start({ LONGHAND_HTTP_PORT: String(this.port) });
+  async restartGateway(descriptors?: number): Promise<void> {
+    await this.gateway.start({ LONGHAND_HTTP_PORT: String(this.port) }, descriptors);
   }
 
   /** The worker process that serves a session now. */

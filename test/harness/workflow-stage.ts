@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import {
   CONTROL_QUEUE,
   poolQueue,
+  PREPARE_QUEUE,
   QUERY,
   SEARCH_ATTRIBUTES,
   UPDATE,
@@ -139,6 +140,7 @@ export class Stage {
     };
     const workers = await Promise.all([
       Worker.create({ ...worker, taskQueue: CONTROL_QUEUE, workflowBundle, activities: { ...this.#control } }),
+      Worker.create({ ...worker, taskQueue: PREPARE_QUEUE, activities: { ...this.#control } }),
       Worker.create({ ...worker, taskQueue: poolQueue('en'), activities: { ...this.#pool } }),
       Worker.create({ ...worker, taskQueue: workerQueue('w'), activities: { ...this.#worker } }),
     ]);

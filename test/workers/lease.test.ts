@@ -7,6 +7,7 @@ import type { WebSocket } from 'ws';
 import type { Engine, RecogniserEvent } from '../../workers/engines/engine.ts';
 import type { LeaseSettings } from '../../workers/lease.ts';
 import { Leases } from '../../workers/leases.ts';
+import { PLANE_CLOSE } from '../../workflows/audio-plane.ts';
 import type { Commit, CommitAnswer, StreamArgs } from '../../workflows/contract.ts';
 
 type Dial = readonly [socket: WebSocket, query: URLSearchParams];
@@ -103,6 +104,13 @@ test('a lease that dials again counts the finals that are committed, not those t
   present.terminate();
   expect((await third)[1].get('nextIndex')).toBe('1');
   leases.releaseAll();
+});
+
+test('a lease whose audio is damaged in storage ends by that name, and dials no more', async () => {
+  const { stream } = worker();
+  const [outcome, [socket]] = [stream(1, url()), await dialled()];
+  socket.close(PLANE_CLOSE.damaged);
+  expect(await outcome).toEqual({ why: 'audioDamaged', detail: null });
 });
 
 test('a recogniser that cannot be opened, and an address that is none, free the slot', async () => {

@@ -35,6 +35,13 @@ export function pauseBeforeSlotMs({ workerLosses }: Pick<StreamState, 'workerLos
  */
 export const MAX_TAIL_SEGMENTS = 400;
 
+/** How a session ends to which storage gives back something else than was written. */
+export const DAMAGED: Ending = {
+  state: 'failed',
+  reason: 'storage_corruption',
+  detail: 'what the storage holds of the session is not what was written',
+};
+
 export type Command =
   | { readonly type: 'Attach'; readonly attach: Attach }
   | { readonly type: 'Detach'; readonly connection: string }
@@ -204,6 +211,8 @@ function decideStreamEnd(
       return [{ type: 'SlotWanted', atMs: nowMs }];
     case 'engineFailed':
       return decideEngineFailure(mayPassOver, state, nowMs);
+    case 'audioDamaged':
+      return [closing(DAMAGED)];
     default:
       return outcome.why satisfies never;
   }

@@ -45,7 +45,8 @@ import type {
   WriteTranscriptArgs,
 } from '../contract.ts';
 import { streamAttributes } from '../attributes.ts';
-import { decide, pauseBeforeSlotMs, refuseAttach, refuseCommit } from './decide.ts';
+import { isDamage } from '../damage.ts';
+import { DAMAGED, decide, pauseBeforeSlotMs, refuseAttach, refuseCommit } from './decide.ts';
 import type { Command, Refusal } from './decide.ts';
 import { priorityKey, resultOf, streamArgsOf, transcriptArgsOf, viewOf } from './project.ts';
 import { carriedState, evolve, initialState } from './state.ts';
@@ -324,18 +325,23 @@ function endStream(run: StreamRun, epoch: number, asked: number, outcome: Stream
   return outcome.why === 'rotate';
 }
 
-/** What of the audio has no text is transcribed again, alone, before the transcript is written. */
 async function close(run: StreamRun, phase: Extract<Phase, { name: 'closing' }>): Promise<void> {
-  const args = transcriptArgsOf(run.state, run.input, phase.ending);
-  let written = await write(args);
-  if (args.repairs === null && written.holes.length > 0) {
-    const repairs = await repairHoles(run.input, 0, written.holes, true);
-    written = await write({ ...args, repairs });
+  try {
+    const { segments, holes } = await writeRepaired(run, transcriptArgsOf(run.state, run.input, phase.ending));
+    run.state = evolve(run.state, { type: 'HolesRepaired', segments: segments - run.state.nextIndex, holes });
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    run.state = evolve(run.state, { type: 'SessionClosing', ending: DAMAGED });
   }
-  const { segments, holes } = written;
-  run.state = evolve(run.state, { type: 'HolesRepaired', segments: segments - run.state.nextIndex, holes });
   run.state = evolve(run.state, { type: 'SessionEnded' });
   run.publish();
+}
+
+/** What of the audio has no text is transcribed again, alone, before the transcript is written. */
+async function writeRepaired(run: StreamRun, args: WriteTranscriptArgs): Promise<TranscriptWritten> {
+  const written = await write(args);
+  if (args.repairs !== null || written.holes.length === 0) return written;
+  return write({ ...args, repairs: await repairHoles(run.input, 0, written.holes, true) });
 }
 
 /** An orchestrator of an earlier version has answered nothing: it knew of no holes. */

@@ -13,6 +13,8 @@ interface Setup {
   /** Segments [0, n) are committed. */
   committed: number;
   failures: number;
+  fault: Error;
+  readonly broken: unknown[];
   gate: Promise<unknown>;
   /** null: the reader has room. */
   room: Promise<unknown> | null;
@@ -26,12 +28,26 @@ function setup(next = 0): Setup {
     await it.gate;
     if (it.failures > 0) {
       it.failures -= 1;
-      throw new Error('away');
+      throw it.fault;
     }
     return segments(from, it.committed);
   };
-  const finals = new Finals(next, fetch, { give: ({ index }) => given.push(index), room: () => it.room });
-  const it: Setup = { finals, given, fetched, committed: 0, failures: 0, gate: Promise.resolve(), room: null };
+  const finals = new Finals(next, fetch, {
+    give: ({ index }) => given.push(index),
+    room: () => it.room,
+    broken: (error) => it.broken.push(error),
+  });
+  const it: Setup = {
+    finals,
+    given,
+    fetched,
+    broken: [],
+    committed: 0,
+    failures: 0,
+    fault: new Error('away'),
+    gate: Promise.resolve(),
+    room: null,
+  };
   return it;
 }
 
@@ -87,6 +103,20 @@ test('fetches again when it failed, or when the workflow did not know yet', asyn
   expect(it.given).toEqual([0, 1]);
 });
 
+test('finals that storage gives back damaged again and again are told as such, and nothing waits for them', async () => {
+  const it = setup();
+  it.fault = Object.assign(new Error('spoilt'), { reason: 'storage_corruption' });
+  it.failures = 3;
+  it.committed = 1;
+  it.finals.know(1);
+  await it.finals.drained();
+  expect([it.given, it.broken]).toEqual([[0], []]);
+  it.failures = Infinity;
+  it.finals.know(2);
+  await it.finals.drained();
+  expect([it.given, it.broken]).toEqual([[0], [it.fault]]);
+});
+
 test('does not ask without a pause when what it needs is missing from the answer', async () => {
   const fetched: number[] = [];
   const given: number[] = [];
@@ -97,7 +127,7 @@ test('does not ask without a pause when what it needs is missing from the answer
       // The first segment is to be had only later.
       return Promise.resolve(fetched.length < 2 ? segments(1, 3) : segments(0, 3));
     },
-    { give: ({ index }) => given.push(index), room: () => null },
+    { give: ({ index }) => given.push(index), room: () => null, broken: () => undefined },
   );
   finals.know(3);
   await turns(50);

@@ -210,6 +210,25 @@ describe('a worker', () => {
     await closed;
   });
 
+  test('whose audio comes damaged is sent it once it comes right, and released when it never does', async () => {
+    let damaged = 2;
+    const it = await setup(async function* () {
+      await Promise.resolve();
+      damaged -= 1;
+      if (damaged >= 0) throw Object.assign(new Error('spoilt'), { reason: 'storage_corruption' });
+      yield Buffer.from('audio');
+      damaged = Infinity;
+    });
+    it.memory.start = 100;
+    it.link.open();
+    await jest.advanceTimersByTimeAsync(600);
+    expect([it.faults, it.gone]).toEqual([[], []]);
+    await jest.advanceTimersByTimeAsync(6200);
+    expect(it.faults).toHaveLength(1);
+    expect(it.gone).toEqual([{ how: 'ended', why: 'the stored audio is damaged' }]);
+    expect((await it.worker.inbox.closed).code).toBe(PLANE_CLOSE.damaged);
+  });
+
   test('whose audio cannot be read is told to dial again, and is not lost', async () => {
     const it = await setup(failing);
     it.memory.start = null;

@@ -284,6 +284,13 @@ describe('a stream that ends', () => {
     });
   });
 
+  test('because the stored audio is damaged ends the session as failed', () => {
+    expect(after(streaming, streamEnded(1, 'audioDamaged')).phase).toMatchObject({
+      name: 'closing',
+      ending: { state: 'failed', reason: 'storage_corruption' },
+    });
+  });
+
   test('by a failed recogniser counts from 0 again after a commit', () => {
     const failed = after(streaming, streamEnded(1, 'engineFailed'));
     expect(failed.engineFailures).toBe(1);

@@ -1,0 +1,59 @@
+/** A gateway that may open no more files and sockets: who comes is refused cleanly, who is there goes on. */
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Caller, expectWhole, noise } from '../harness/caller.ts';
+import { System } from '../harness/system.ts';
+
+const SEGMENT_MS = 400;
+/** What a gateway has open at rest, and a little more. */
+const DESCRIPTORS = 96;
+
+let system: System;
+beforeAll(async () => {
+  system = await System.start({
+    models: { en: { engine: 'scripted', segmentMs: SEGMENT_MS } },
+    settings: { LONGHAND_ACK_INTERVAL_MS: '100', LONGHAND_WORKER_SILENCE_MS: '5000' },
+  });
+  await system.gateway.kill();
+  await system.restartGateway(DESCRIPTORS);
+}, 120_000);
+afterAll(() => system.stop(), 60_000);
+
+/** Opens connections that say nothing, until none is taken any more. */
+async function exhaust(): Promise<Socket[]> {
+  const idle: Socket[] = [];
+  for (let refused = 0; refused < 3;) {
+    const socket = connect(system.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    const isTaken = await Promise.race([once(socket, 'close').then(() => false), pause(100, true)]);
+    if (isTaken) idle.push(socket);
+    refused = isTaken ? 0 : refused + 1;
+    expect(idle.length).toBeLessThan(DESCRIPTORS);
+  }
+  return idle;
+}
+
+test('a call goes on while no connection can be taken, and the next caller comes in once some are gone', async () => {
+  const audio = noise('crowded', 10_000);
+  const caller = new Caller(system.url, { session: 'crowded', audio });
+  await caller.call();
+  await caller.midSentenceAfter(2);
+  const idle = await exhaust();
+  const finals = caller.finals.length;
+  const late = new Caller(system.url, { session: 'crowded-out', audio: noise('crowded-out', 1000) });
+  await expect(late.call()).rejects.toMatchObject({ code: 'unreachable' });
+  await caller.next('final', () => caller.finals.length > finals + 2);
+  for (const socket of idle) socket.destroy();
+  await caller.done();
+  expect(caller.reconnects).toBe(0);
+  await expectWhole(system, caller, audio, SEGMENT_MS);
+  const again = noise('room-again', 1000);
+  const next = await new Caller(system.url, { session: 'room-again', audio: again }).call();
+  await next.done();
+  await expectWhole(system, next, again, SEGMENT_MS);
+  expect((await readdir(`/proc/${system.gateway.pid}/fd`)).length).toBeLessThan(DESCRIPTORS);
+}, 90_000);
