@@ -1,7 +1,8 @@
 /** The network between client and gateway fails in every way: the client comes back by itself, or is told in time. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { once } from 'node:events';
-import { Caller, expectCovered, expectWhole, noise } from '../harness/caller.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectCovered, expectWhole } from '../harness/invariants.ts';
 import { System } from '../harness/system.ts';
 import { delayed, endedAfter, held, sliced, startToxiproxy, trickled } from '../harness/toxiproxy.ts';
 import type { Link, Toxiproxy } from '../harness/toxiproxy.ts';

@@ -4,7 +4,8 @@ import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Caller, expectWhole, noise } from '../harness/caller.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectWhole } from '../harness/invariants.ts';
 import { System } from '../harness/system.ts';
 
 const SEGMENT_MS = 400;

@@ -1,6 +1,7 @@
 /** Two processes go at the same moment: the call goes on, and every invariant holds. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Caller, expectWhole, noise } from '../harness/caller.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectWhole } from '../harness/invariants.ts';
 import { System } from '../harness/system.ts';
 
 const SEGMENT_MS = 400;

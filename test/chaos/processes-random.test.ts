@@ -3,7 +3,8 @@
  * `CHAOS_SEED=n` runs that seed alone.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Caller, expectWhole, noise } from '../harness/caller.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectWhole } from '../harness/invariants.ts';
 import { System } from '../harness/system.ts';
 
 const SEGMENT_MS = 400;

@@ -1,7 +1,8 @@
 /** A process that stops without dying, and wakes up when others have taken its place: it is refused, and nothing is lost. */
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Caller, expectWhole, noise } from '../harness/caller.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectWhole } from '../harness/invariants.ts';
 import type { CallOptions } from '../harness/caller.ts';
 import { System } from '../harness/system.ts';
 

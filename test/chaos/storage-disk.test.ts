@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { openFolder } from '../../infra/objects/folder.ts';
-import { Caller, expectWhole, noise } from '../harness/caller.ts';
-import { watchAcknowledged } from '../harness/invariants.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectWhole, watchAcknowledged } from '../harness/invariants.ts';
 import { postFile, wav } from '../harness/files.ts';
 import { System } from '../harness/system.ts';
 

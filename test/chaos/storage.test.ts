@@ -5,8 +5,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { openS3 } from '../../infra/objects/s3.ts';
 import type { OpenStore } from '../../infra/objects/s3.ts';
-import { Caller, expectWhole, noise } from '../harness/caller.ts';
-import { watchAcknowledged } from '../harness/invariants.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectWhole, watchAcknowledged } from '../harness/invariants.ts';
 import { FAULTS, FaultyS3 } from '../harness/faulty-s3.ts';
 import { startS3Server } from '../harness/s3-server.ts';
 import type { S3Server } from '../harness/s3-server.ts';

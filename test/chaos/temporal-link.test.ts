@@ -1,6 +1,7 @@
 /** The network to Temporal fails in every way, for one kind of process or for all: calls go on, finals come later. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Caller, expectWhole, noise } from '../harness/caller.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectWhole } from '../harness/invariants.ts';
 import { connect } from '../harness/sockets.ts';
 import { System } from '../harness/system.ts';
 import { delayed, held, sliced, startToxiproxy, trickled } from '../harness/toxiproxy.ts';

@@ -1,6 +1,7 @@
 /** The network between workers and gateway fails in every way; the call goes on, with no final lost and none repeated. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Caller, expectCovered, expectWhole, noise } from '../harness/caller.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectCovered, expectWhole } from '../harness/invariants.ts';
 import { System } from '../harness/system.ts';
 import type { Part } from '../harness/system.ts';
 import { delayed, held, sliced, startToxiproxy, trickled } from '../harness/toxiproxy.ts';

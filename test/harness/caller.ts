@@ -4,8 +4,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { LiveClient } from '../../workers/cli/live-client.ts';
 import type { DoneMessage, FinalMessage, LiveClientOptions, LiveEvents } from '../../workers/cli/live-client.ts';
 import { openScriptedEngine } from '../../workers/engines/scripted.ts';
-import { expectInvariants } from './invariants.ts';
-import type { System } from './system.ts';
 
 const BYTES_PER_MS = 32;
 
@@ -126,13 +124,3 @@ export class Caller {
     this.client.end();
   }
 }
-
-/** All invariants (invariants.ts), and texts as in the undisturbed run. */
-export async function expectWhole(system: System, caller: Caller, audio: Buffer, segmentMs: number): Promise<void> {
-  expect(caller.finals.map(({ text }) => text)).toEqual(await undisturbed(audio, segmentMs));
-  await expectCovered(system, caller, audio);
-}
-
-/** All invariants, where a final may have been asked for in mid-sentence, so that texts differ from the undisturbed run's. */
-export const expectCovered = (system: System, caller: Caller, audio: Buffer): Promise<void> =>
-  expectInvariants(system, caller, audio);

@@ -13,6 +13,7 @@ import { Replayer } from '../../workers/cli/history/replayer.ts';
 import type { RecordedRun } from '../../workers/cli/history/recording.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { TranscriptDocument } from '../../workflows/contract.ts';
+import { undisturbed } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { fetchHistory, fold } from './session-history.ts';
 import type { System } from './system.ts';
@@ -30,8 +31,14 @@ const DOCUMENTED_CLOSES = new Set([
   ...Object.values(FAILURES).map(({ closeCode }) => closeCode),
 ]);
 
-/** All invariants, of a call whose audio is heard to its end. */
-export async function expectInvariants(system: System, caller: Caller, audio: Buffer): Promise<void> {
+/** All invariants, and texts as in the undisturbed run. */
+export async function expectWhole(system: System, caller: Caller, audio: Buffer, segmentMs: number): Promise<void> {
+  expect(caller.finals.map(({ text }) => text)).toEqual(await undisturbed(audio, segmentMs));
+  await expectCovered(system, caller, audio);
+}
+
+/** All invariants, where a final may have been asked for in mid-sentence, so that texts differ from the undisturbed run's. */
+export async function expectCovered(system: System, caller: Caller, audio: Buffer): Promise<void> {
   expectAnswers(caller);
   expectFinals(caller);
   expect((await storedAudio(system, caller.client.session)).equals(audio)).toBe(true);

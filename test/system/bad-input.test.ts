@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { FAILURES } from '../../gateway/failures.ts';
 import type { FailureType } from '../../gateway/failures.ts';
-import { Caller, expectWhole, noise, undisturbed } from '../harness/caller.ts';
+import { Caller, noise, undisturbed } from '../harness/caller.ts';
+import { expectWhole } from '../harness/invariants.ts';
 import { finishedFile, postFile, wav } from '../harness/files.ts';
 import { System } from '../harness/system.ts';
 

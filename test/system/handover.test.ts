@@ -1,7 +1,8 @@
 /** A session moves to another worker on purpose: at a segment boundary, within seconds, and its client does not notice. */
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Caller, expectWhole, noise } from '../harness/caller.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectWhole } from '../harness/invariants.ts';
 import { System } from '../harness/system.ts';
 import type { Part } from '../harness/system.ts';
 

@@ -1,5 +1,6 @@
 /** All slots busy: nobody is rejected, everybody is told their place, and the order of service is the order of priority. */
-import { Caller, expectWhole, noise } from '../harness/caller.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectWhole } from '../harness/invariants.ts';
 import { System } from '../harness/system.ts';
 
 const SEGMENT_MS = 400;

@@ -3,7 +3,8 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { Caller, expectCovered, expectWhole, noise } from '../harness/caller.ts';
+import { Caller, noise } from '../harness/caller.ts';
+import { expectCovered, expectWhole } from '../harness/invariants.ts';
 import { System } from '../harness/system.ts';
 
 const SEGMENT_MS = 400;

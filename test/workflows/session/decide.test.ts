@@ -343,7 +343,7 @@ describe('workers that are lost one after the other', () => {
 
   test('are not those that were drained, handed over, or left because the gateway was gone', () => {
     for (const why of ['handedOver', 'leaseExpired', 'fenced', 'gatewayLost'] as const) {
-      expect(after(streaming, streamEnded(1, why)).workerLosses ?? 0).toBe(0);
+      expect(after(streaming, streamEnded(1, why)).workerLosses).toBe(0);
     }
   });
 });
