@@ -7,7 +7,7 @@ import type { ClientMessage, ServerMessage } from '../protocol.ts';
 export interface ClientLinkEvents {
   audio(bytes: Buffer): void;
   message(message: ClientMessage): void;
-  /** The connection is gone, by whomever. */
+  /** The connection is gone, or closed from our side: nothing comes any more, whenever the client answers the close. */
   gone(): void;
 }
 
@@ -123,6 +123,7 @@ export class ClientLink {
   close(code: number, reason: string): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.#sayGone();
     // A paused socket would never see the client's closing handshake.
     this.#socket.resume();
     this.#socket.close(code, reason.slice(0, MAX_REASON_BYTES));
@@ -164,7 +165,12 @@ export class ClientLink {
   #closed(): void {
     clearInterval(this.#pinger);
     this.#closing = true;
+    this.#sayGone();
+  }
+
+  #sayGone(): void {
     this.#giveRoom();
     this.#events?.gone();
+    this.#events = null;
   }
 }

@@ -82,6 +82,7 @@ export class Finals {
       this.#next += 1;
       this.#reader.give(segment);
     }
+    if (this.#closed) return;
     if (this.#next < this.#known) void this.#catchUp();
     else {
       this.#catchingUp = false;

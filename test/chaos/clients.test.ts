@@ -64,16 +64,17 @@ async function peakMb(): Promise<number> {
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? NaN) / 1024;
 }
 
-async function committed(session: string, count: number): Promise<void> {
-  for (;;) {
-    const { segments } = (await system.json(`/v1/sessions/${session}`)) as { segments: number };
-    if (segments >= count) return;
-    await pause(50);
-  }
+interface Seen {
+  readonly segments: number;
+  readonly attached: boolean;
+}
+
+async function until(session: string, test: (seen: Seen) => boolean): Promise<void> {
+  while (!test((await system.json(`/v1/sessions/${session}`)) as Seen)) await pause(50);
 }
 
 describe('a client that stops reading', () => {
-  const AUDIO = noise('slow', 300_000);
+  const AUDIO = noise('slow', 500_000);
   const COUNT = AUDIO.length / 32 / DENSE_MS;
 
   test('loses partials, then is closed with its code, and skips no final; others do not notice; later it gets the rest', async () => {
@@ -84,12 +85,13 @@ describe('a client that stops reading', () => {
     slow.socket.pause();
     const alive = setInterval(() => say(slow.socket, 'keepalive'), 500);
     flood(slow.socket, AUDIO, () => 32_000);
-    await beside.done();
-    await expectWhole(system, beside, audio, SEGMENT_MS);
-    await committed('slow', COUNT - 1);
+    await until('slow', ({ attached }) => !attached);
     clearInterval(alive);
     slow.socket.resume();
     expect(await slow.inbox.closed).toEqual({ code: 4429, reason: 'slow_reader' });
+    await beside.done();
+    expect(beside.reconnects).toBe(0);
+    await expectWhole(system, beside, audio, SEGMENT_MS);
     const had = finalsOf(slow);
     expect(had.length).toBeLessThan(COUNT);
     expect(had).toEqual(range(0, had.length));
@@ -112,7 +114,7 @@ describe('a client that stops reading', () => {
     const first = await connect(address('session=late&model=dense'));
     flood(first.socket, audio, () => 32_000);
     const count = audio.length / 32 / DENSE_MS;
-    await committed('late', count - 1);
+    await until('late', ({ segments }) => segments >= count - 1);
     const late = await connect(address('session=late&model=dense'));
     await late.inbox.until(() => finalsOf(late).length >= count - 1);
     expect((await first.inbox.closed).code).toBe(4409);

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Caller, noise } from '../harness/caller.ts';
 import { expectWhole } from '../harness/invariants.ts';
 import { System } from '../harness/system.ts';
+import type { Part } from '../harness/system.ts';
 
 const SEGMENT_MS = 400;
 const LONG_MS = 60_000;
@@ -42,14 +43,14 @@ async function expectDone({ caller, audio }: Call): Promise<void> {
   await expectWhole(system, caller, audio, SEGMENT_MS);
 }
 
-/** How each process is killed in a session's middle; answers how it is brought back. */
+/** How each process is killed, and the given worker; answers how it is brought back. */
 const KILLED = {
   gateway: async () => {
     await system.gateway.kill();
     return () => system.restartGateway();
   },
-  worker: async (session: string) => {
-    await (await system.workerOf(session)).kill();
+  worker: async (worker: Part) => {
+    await worker.kill();
     return () => system.addWorker();
   },
   orchestrator: async () => {
@@ -72,8 +73,8 @@ test.each(pairs)(
   async (one, other) => {
     const session = `killed-${one}-${other}`;
     const made = await call(session);
-    // The worker is found through the gateway: asked for before that dies.
-    const restarts = await Promise.all([KILLED[other](session), KILLED[one](session)]);
+    const worker = await system.workerOf(session);
+    const restarts = await Promise.all([KILLED[one](worker), KILLED[other](worker)]);
     await Promise.all(restarts.map((restart) => restart()));
     await expectDone(made);
   },
