@@ -7,7 +7,7 @@ import type { ClientMessage, ServerMessage } from '../protocol.ts';
 export interface ClientLinkEvents {
   audio(bytes: Buffer): void;
   message(message: ClientMessage): void;
-  /** The connection is gone, by whomever. */
+  /** The client is gone, by whomever; may be said more than once. */
   gone(): void;
 }
 
@@ -120,6 +120,8 @@ export class ClientLink {
     if (this.#socket.isPaused) this.#heardAtMs = performance.now();
     else if (silentMs > 2 * this.#settings.keepaliveMs) {
       this.fail(new Failure('idle_timeout', `nothing came for ${Math.round(silentMs)} ms, not even a pong`));
+      // Nor will it answer the close: the session need not wait for that.
+      this.#events?.gone();
       return;
     }
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();

@@ -3,8 +3,7 @@ import { asOurs } from '../../../gateway/temporal/errors.ts';
 
 const grpc = (code: number): Error => Object.assign(new Error(`${code}`), { code, details: '', metadata: {} });
 /** As the client gives it: in the words of what it was doing. */
-const wrapped = (code: number): Error =>
-  new ServiceError('Failed to start Workflow', { cause: grpc(code) });
+const wrapped = (code: number): Error => new ServiceError('Failed to start Workflow', { cause: grpc(code) });
 
 test.each([
   ['cancelled', 1],
