@@ -12,7 +12,7 @@ const SEGMENT_MS = 400;
 const KEEPALIVE_MS = 1000;
 /** A client is gone after twice the keepalive, looked at once in each. */
 const GONE_MS = 3 * KEEPALIVE_MS;
-const GRACE_MS = 2000;
+const GRACE_MS = 3000;
 const CLIENT_SILENCE_MS = 2500;
 /** What a loaded machine may take on top. */
 const SLACK_MS = 2500;
@@ -24,6 +24,8 @@ suite('between client and gateway', () => {
   const network = toxiproxy as Toxiproxy;
   let system: System;
   let line: Link;
+  /** A call that a failed test leaves would go on calling. */
+  const callers: Caller[] = [];
 
   beforeAll(async () => {
     system = await System.start({
@@ -40,12 +42,16 @@ suite('between client and gateway', () => {
     await system.stop();
     await network.stop();
   }, 60_000);
-  afterEach(() => line.heal());
+  afterEach(async () => {
+    for (const caller of callers.splice(0)) caller.client.close();
+    await line.heal();
+  });
 
   async function call(session: string, ms: number): Promise<{ caller: Caller; audio: Buffer }> {
     const audio = noise(session, ms);
     const url = `ws://${line.address}`;
     const caller = await new Caller(url, { session, audio, silenceMs: CLIENT_SILENCE_MS }).call();
+    callers.push(caller);
     await caller.midSentenceAfter(1);
     return { caller, audio };
   }
@@ -53,6 +59,12 @@ suite('between client and gateway', () => {
   async function expectSame({ caller, audio }: { caller: Caller; audio: Buffer }): Promise<void> {
     await caller.done();
     await expectWhole(system, caller, audio, SEGMENT_MS);
+  }
+
+  /** Toxiproxy may need 5 s to heal, longer than the grace: then the slot was given back, with a final of its own. */
+  async function expectSameAudio({ caller, audio }: { caller: Caller; audio: Buffer }): Promise<void> {
+    await caller.done();
+    await expectCovered(system, caller, audio);
   }
 
   /** Why the client's connection ended, and how long after the fault. */
@@ -110,9 +122,10 @@ suite('between client and gateway', () => {
     await line.poison(held, 'upstream');
     const { why, afterMs } = await left(one.caller);
     expect(why).toMatch(/nothing came .* not even a pong/);
-    expect(afterMs).toBeLessThan(GONE_MS + SLACK_MS);
+    // The answer to its close is held back as well: it waits for the connection's end as long as for any word.
+    expect(afterMs).toBeLessThan(GONE_MS + CLIENT_SILENCE_MS + SLACK_MS);
     await line.heal();
-    await expectSame(one);
+    await expectSameAudio(one);
   });
 
   test('nothing comes to the client, while it is heard: it finds out in time, and comes back', async () => {
@@ -120,7 +133,7 @@ suite('between client and gateway', () => {
     await line.poison(held, 'downstream');
     expect((await left(one.caller)).afterMs).toBeLessThan(CLIENT_SILENCE_MS + SLACK_MS);
     await line.heal();
-    await expectSame(one);
+    await expectSameAudio(one);
   });
 
   test('silent both ways, with no connection closed: the slot is free after keepalive and grace, and the call goes on later', async () => {
@@ -134,7 +147,6 @@ suite('between client and gateway', () => {
     );
     expect(performance.now() - begunMs).toBeLessThan(GONE_MS + GRACE_MS + SLACK_MS);
     await line.heal();
-    await one.caller.done();
-    await expectCovered(system, one.caller, one.audio);
+    await expectSameAudio(one);
   });
 });

@@ -28,6 +28,8 @@ suite('between workers and gateway', () => {
   let front: Link;
   /** One worker's own way to Temporal. */
   let control: Link;
+  /** A call that a failed test leaves would go on calling. */
+  const callers: Caller[] = [];
 
   beforeAll(async () => {
     audio = await network.link('audio');
@@ -54,7 +56,8 @@ suite('between workers and gateway', () => {
 
   /** Whatever a test did: no slot stays taken by a session that is over. */
   afterEach(async () => {
-    await Promise.all([audio.heal(), control.heal()]);
+    for (const caller of callers.splice(0)) caller.client.close();
+    await Promise.all([audio.heal(), front.heal(), control.heal()]);
     await until('all slots are free', workers, (all) => all.every(({ sessions }) => sessions.length === 0), 15_000);
   }, 30_000);
 
@@ -68,6 +71,7 @@ suite('between workers and gateway', () => {
   async function call(session: string, ms: number, own = {}): Promise<{ caller: Caller; audio: Buffer }> {
     const sound = noise(session, ms);
     const caller = await new Caller(system.url, { session, audio: sound, ...own }).call();
+    callers.push(caller);
     await caller.midSentenceAfter(1);
     return { caller, audio: sound };
   }
@@ -158,9 +162,12 @@ suite('between workers and gateway', () => {
   test('a worker that is cut off from everything is replaced; what it says and commits when it wakes up is refused, and its slot is free', async () => {
     const [other, cutOff] = system.workers as [Part, Part];
     other.signal('SIGSTOP');
-    const one = await call('zombie', 8000);
+    const one = await call('zombie', 12_000);
     other.signal('SIGCONT');
     expect(await system.workerOf('zombie')).toBe(cutOff);
+    const sessionsOf = (all: Awaited<ReturnType<typeof workers>>) =>
+      all.find(({ id }) => id === cutOff.ready['workerId'])?.sessions;
+    await until('it is known to serve the session', workers, (all) => sessionsOf(all)?.includes('zombie') === true);
     const finals = one.caller.finals.length;
     await control.poison(held, 'upstream', 'downstream');
     // Meanwhile it makes finals that it cannot commit.
@@ -173,9 +180,7 @@ suite('between workers and gateway', () => {
       ({ epoch }) => epoch > 1,
     );
     await control.heal();
-    await until('the zombie serves nobody', workers, (all) =>
-      all.some(({ id, sessions }) => id === cutOff.ready['workerId'] && sessions.length === 0),
-    );
+    await until('the zombie serves nobody', workers, (all) => sessionsOf(all)?.length === 0);
     await audio.heal();
     await expectUnnoticed(one);
   });
