@@ -123,6 +123,20 @@ describe('a live session', () => {
     },
   );
 
+  on('whose lost worker is not replaced at once asks a second time, and takes the first grant', async (here, cast) => {
+    const hung = Promise.withResolvers<undefined>();
+    cast.granting = (request) => (request === 2 ? hung.promise : Promise.resolve());
+    const handle = await here.startLive(liveInput(cast));
+    await cast.begun(1);
+    await handle.signal(SIGNAL.workerLost, { epoch: 1, why: 'silent' });
+    expect(await cast.begun(2)).toMatchObject({ lease: { leaseId: 'lease-3', epoch: 2 } });
+    hung.resolve(undefined);
+    await handle.signal(SIGNAL.cancel);
+    await here.result(handle);
+    expect(cast.allocations.map(({ args }) => args.epoch)).toEqual([1, 2, 2]);
+    expect(cast.streams.map(({ lease }) => lease.leaseId)).toEqual(['lease-1', 'lease-3']);
+  });
+
   on('that lives longer than allowed drains with its lease, though its client is there', async (here, cast) => {
     cast.stream = (args, cancelled) => (args.drain ? Promise.resolve(done) : untilAborted(cancelled));
     // Time cannot be skipped while an activity runs.
