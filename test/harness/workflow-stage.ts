@@ -60,6 +60,8 @@ export class Cast {
   /** What `writeTranscript` answers of holes, one call after the other; none in the end. */
   readonly holes: Span[][] = [];
   writing = (): Promise<void> => Promise.resolve();
+  /** @param request counts from 1. */
+  granting = (_request: number): Promise<unknown> => Promise.resolve();
   readonly #watchers: (() => void)[] = [];
 
   constructor(id: string) {
@@ -84,9 +86,11 @@ export class Cast {
     }
   }
 
-  allocateWorker(args: AllocateArgs): Lease {
+  async allocateWorker(args: AllocateArgs): Promise<Lease> {
     this.allocations.push({ args, priority: Context.current().info.priority?.priorityKey });
-    const leaseId = `lease-${this.allocations.length}`;
+    const request = this.allocations.length;
+    const leaseId = `lease-${request}`;
+    await this.granting(request);
     return { leaseId, epoch: args.epoch, workerId: 'w', taskQueue: workerQueue('w') };
   }
 }
@@ -193,7 +197,7 @@ export class Stage {
   };
 
   readonly #pool: PoolActivities = {
-    allocateWorker: (args) => Promise.resolve(this.#of(args.workflowId.split('/')[2]).allocateWorker(args)),
+    allocateWorker: (args) => this.#of(args.workflowId.split('/')[2]).allocateWorker(args),
   };
 
   readonly #worker: Pick<WorkerActivities, 'streamChunks' | 'handOverLease'> = {

@@ -3,6 +3,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { REFUSAL, SIGNAL, UPDATE } from '../../workflows/contract.ts';
 import type { FileInput, LiveInput, ProbeAnswer, StreamArgs } from '../../workflows/contract.ts';
+import { MAX_WORKER_LOSSES, SKIP_BYTES } from '../../workflows/session/decide.ts';
 import type { StreamState } from '../../workflows/session/state.ts';
 import { Stage, untilAborted } from '../harness/workflow-stage.ts';
 import type { Cast } from '../harness/workflow-stage.ts';
@@ -122,25 +123,50 @@ describe('a live session', () => {
     },
   );
 
-  on(
-    'that costs one worker after the other, and commits nothing, ends as failed with what there is',
-    async (here, cast) => {
-      const lose = async ({ workflowId, lease: { epoch } }: StreamArgs): Promise<void> => {
-        const handle = here.client.workflow.getHandle(workflowId);
-        // The first one still got something done.
-        if (epoch === 1) await here.commit(workflowId, { epoch, segments: [segment(0)], throughByte: 32_000 });
-        await handle.signal(SIGNAL.workerLost, { epoch, why: 'killed' });
-      };
-      cast.stream = async (args) => {
-        await lose(args);
-        return { why: 'superseded', detail: null };
-      };
-      const handle = await here.startLive(liveInput(cast));
-      expect(await here.result(handle)).toMatchObject({ state: 'failed', reason: 'engine_failed', segments: 1 });
-      expect(cast.allocations).toHaveLength(12);
-      expect(cast.transcripts).toMatchObject([{ segmentCount: 1, meta: { state: 'failed' } }]);
-    },
-  );
+  const loses =
+    (here: Stage, cast: Cast, times: number): Cast['stream'] =>
+    async ({ workflowId, lease: { epoch } }) => {
+      if (cast.streams.length > times) return done;
+      await here.client.workflow.getHandle(workflowId).signal(SIGNAL.workerLost, { epoch, why: 'killed' });
+      return { why: 'superseded', detail: null };
+    };
+
+  on('that costs one worker after the other, and never gives a final, ends as failed', async (here, cast) => {
+    cast.stream = loses(here, cast, Infinity);
+    const handle = await here.startLive(liveInput(cast));
+    expect(await here.result(handle)).toMatchObject({ state: 'failed', reason: 'engine_failed', segments: 0 });
+    expect(cast.streams).toHaveLength(MAX_WORKER_LOSSES);
+    expect(cast.transcripts).toMatchObject([{ segmentCount: 0, meta: { state: 'failed' } }]);
+  });
+
+  on('that costs one worker after the other over the same audio goes on behind it', async (here, cast) => {
+    const lose = loses(here, cast, MAX_WORKER_LOSSES);
+    cast.stream = async (args, cancelled) => {
+      const { workflowId, lease } = args;
+      if (cast.streams.length === 1) {
+        await here.commit(workflowId, { epoch: lease.epoch, segments: [segment(0)], throughByte: 32_000 });
+      }
+      return lose(args, cancelled);
+    };
+    const handle = await here.startLive(liveInput(cast));
+    expect(await here.result(handle)).toMatchObject({ state: 'completed', segments: 1 });
+    expect(cast.streams.at(-1)?.fromByte).toBe(32_000 + SKIP_BYTES);
+    expect(cast.transcripts[0]?.coverage?.holes).toEqual([{ fromByte: 32_000, toByte: 32_000 + SKIP_BYTES }]);
+  });
+
+  on('whose lost worker is not replaced at once asks a second time, and takes the first grant', async (here, cast) => {
+    const hung = Promise.withResolvers<undefined>();
+    cast.granting = (request) => (request === 2 ? hung.promise : Promise.resolve());
+    const handle = await here.startLive(liveInput(cast));
+    await cast.begun(1);
+    await handle.signal(SIGNAL.workerLost, { epoch: 1, why: 'silent' });
+    expect(await cast.begun(2)).toMatchObject({ lease: { leaseId: 'lease-3', epoch: 2 } });
+    hung.resolve(undefined);
+    await handle.signal(SIGNAL.cancel);
+    await here.result(handle);
+    expect(cast.allocations.map(({ args }) => args.epoch)).toEqual([1, 2, 2]);
+    expect(cast.streams.map(({ lease }) => lease.leaseId)).toEqual(['lease-1', 'lease-3']);
+  });
 
   on('that lives longer than allowed drains with its lease, though its client is there', async (here, cast) => {
     cast.stream = (args, cancelled) => (args.drain ? Promise.resolve(done) : untilAborted(cancelled));

@@ -31,6 +31,7 @@ import type {
   ControlActivities,
   Detach,
   FinishAudio,
+  Lease,
   LiveInput,
   PoolActivities,
   SegmentsAnswer,
@@ -214,16 +215,11 @@ const GRANT_LIMIT_MS = 750;
 /** Each time it takes twice as long: where everything is slow, a short limit would only make more work. */
 const LAST_GRANT_LIMIT_MS = 12_000;
 /**
- * A session that has just lost its worker is the likeliest to be given to the one that hangs, whose poll may still stand
- * (it has one), and its speaker waits. A grant that is only slow costs another worker's slot for a lease's time to live.
+ * A session that has just lost its worker is the likeliest to be given to the one that hangs, whose poll may still stand (it
+ * has one), and its speaker waits: after this it asks a second time beside the first, and takes what is granted first. A slot
+ * that is granted besides is free again after a lease's time to live.
  */
-const EAGER_GRANT_LIMIT_MS = 120;
-
-/** @param refused requests in vain, one after the other. */
-function grantLimitMs(continues: boolean, refused: number): number {
-  if (continues && refused === 0) return EAGER_GRANT_LIMIT_MS;
-  return Math.min(GRANT_LIMIT_MS * 2 ** (continues ? refused - 1 : refused), LAST_GRANT_LIMIT_MS);
-}
+const SECOND_REQUEST_MS = 100;
 
 /** Answers whether a slot is still wanted. */
 async function restAfterLosses(run: StreamRun, phase: Phase): Promise<boolean> {
@@ -239,33 +235,40 @@ async function restAfterLosses(run: StreamRun, phase: Phase): Promise<boolean> {
 async function waitForLease(run: StreamRun, phase: Phase): Promise<void> {
   if (!(await restAfterLosses(run, phase))) return;
   const scope = new CancellationScope();
-  const args = {
-    workflowId: workflowInfo().workflowId,
-    epoch: run.state.epoch + 1,
-    model: run.input.model,
-    leaseTtlMs: run.input.bounds.leaseTtlMs,
+  const requests = { made: 0, failed: 0 };
+  const request = (): void => {
+    requests.made += 1;
+    scope
+      .run(() => allocate(run))
+      .then(
+        (lease) => run.handle({ type: 'GrantLease', lease }),
+        () => (requests.failed += 1),
+      );
   };
-  const allocation = { failed: false };
-  scope
-    .run(() =>
-      proxyActivities<PoolActivities>({
-        ...run.options(grantLimitMs(run.state.epoch > 0, run.refusedLeases)),
-        taskQueue: poolQueue(run.input.model),
-      }).allocateWorker(args),
-    )
-    .then(
-      (lease) => run.handle({ type: 'GrantLease', lease }),
-      () => (allocation.failed = true),
-    );
-  await condition(() => run.state.phase !== phase || allocation.failed || run.wantsRotation(10));
+  const isSettled = () => run.state.phase !== phase || requests.failed === requests.made || run.wantsRotation(10);
+  request();
+  const isUrgent = run.state.epoch > 0 && run.refusedLeases === 0 && patched('second-request');
+  if (isUrgent && !(await condition(isSettled, SECOND_REQUEST_MS))) request();
+  await condition(isSettled);
   scope.cancel();
-  if (!allocation.failed || run.state.phase !== phase) {
+  if (requests.failed < requests.made || run.state.phase !== phase) {
     run.refusedLeases = 0;
     return;
   }
-  // The activity is tried once: the slot is asked for anew, at once the first time.
+  // Each activity is tried once: the slot is asked for anew, at once the first time.
   if (run.refusedLeases > 0) await sleep('200ms');
   run.refusedLeases += 1;
+}
+
+function allocate(run: StreamRun): Promise<Lease> {
+  const limitMs = Math.min(GRANT_LIMIT_MS * 2 ** run.refusedLeases, LAST_GRANT_LIMIT_MS);
+  const { model, bounds } = run.input;
+  return proxyActivities<PoolActivities>({ ...run.options(limitMs), taskQueue: poolQueue(model) }).allocateWorker({
+    workflowId: workflowInfo().workflowId,
+    epoch: run.state.epoch + 1,
+    model,
+    leaseTtlMs: bounds.leaseTtlMs,
+  });
 }
 
 /**

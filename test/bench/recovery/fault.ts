@@ -1,5 +1,5 @@
 /** What every fault is: how it is made, what is measured of each blow, and what is wanted of it. */
-import type { System, SystemOptions } from '../../harness/system.ts';
+import type { System } from '../../harness/system.ts';
 import type { Random } from './random.ts';
 import type { Talk } from './talk.ts';
 
@@ -28,7 +28,6 @@ export interface Fault {
   readonly quickCount: number;
   /** Whether a blow ends a process with SIGKILL. */
   readonly kills: boolean;
-  readonly options: SystemOptions;
   /** What stands between callers and gateway, and what else it needs; the address for callers. */
   prepare(system: System): Promise<Stage>;
 }

@@ -1,6 +1,6 @@
 /** The faults: each one is made, lived through, and undone before the next blow. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Part, System, SystemOptions } from '../../harness/system.ts';
+import type { Part, System } from '../../harness/system.ts';
 import type { Blow, Fault, Figure, Scene, Stage } from './fault.ts';
 import { answers, Network } from './network.ts';
 import type { Sign, Talk } from './talk.ts';
@@ -12,8 +12,6 @@ const NO_STOP_MS = 500;
 
 const within = (what: string, p: 95 | 99 | 100, atMostMs: number): Figure => ({ what, goal: { p, atMostMs } });
 const only = (what: string): Figure => ({ what, goal: null });
-
-const THREE_WORKERS: SystemOptions = { workers: 3, settings: { LONGHAND_SLOTS: '8' } };
 
 /** Nothing but the gateway's own address is needed. */
 const plain =
@@ -158,16 +156,14 @@ export const faults = (awayMs: number): readonly Fault[] => [
     count: 110,
     quickCount: 5,
     kills: true,
-    options: THREE_WORKERS,
     prepare: plain(killWorker),
   },
   {
     name: 'worker-hung',
     figures: { next: within(`worker hung (SIGSTOP), found after ${SILENCE_MS} ms`, 95, 1.25 * SILENCE_MS) },
-    count: 40,
+    count: 18,
     quickCount: 5,
     kills: false,
-    options: THREE_WORKERS,
     prepare: plain(stopWorker),
   },
   {
@@ -176,10 +172,9 @@ export const faults = (awayMs: number): readonly Fault[] => [
       next: within('gateway killed: client back after the port answers', 95, 500),
       all: only('gateway killed: client back after the kill, start of the process included'),
     },
-    count: 60,
+    count: 40,
     quickCount: 5,
     kills: true,
-    options: THREE_WORKERS,
     prepare: plain(killGateway),
   },
   {
@@ -191,7 +186,6 @@ export const faults = (awayMs: number): readonly Fault[] => [
     count: 30,
     quickCount: 3,
     kills: true,
-    options: THREE_WORKERS,
     prepare: async (system) => {
       await system.add('orchestrator');
       return plain(killOrchestrator)(system);
@@ -206,7 +200,6 @@ export const faults = (awayMs: number): readonly Fault[] => [
     count: 2,
     quickCount: 1,
     kills: true,
-    options: THREE_WORKERS,
     prepare: plain(temporalAway(awayMs)),
   },
   {
@@ -215,7 +208,6 @@ export const faults = (awayMs: number): readonly Fault[] => [
     count: 20,
     quickCount: 3,
     kills: false,
-    options: THREE_WORKERS,
     prepare: plain(handOver),
   },
   {
@@ -227,7 +219,6 @@ export const faults = (awayMs: number): readonly Fault[] => [
     count: 10,
     quickCount: 2,
     kills: false,
-    options: THREE_WORKERS,
     prepare: plain(drainWorker),
   },
   {
@@ -236,7 +227,6 @@ export const faults = (awayMs: number): readonly Fault[] => [
     count: 15,
     quickCount: 2,
     kills: false,
-    options: THREE_WORKERS,
     prepare: cutNetwork,
   },
 ];

@@ -104,10 +104,11 @@ function lineOf(fault: Fault, name: string, figure: Figure, outcome: Outcome): L
 
 /** Lives through a fault as often as the pace says; one line for each of its figures. */
 export async function linesOf(fault: Fault, pace: Pace): Promise<Line[]> {
-  const { settings } = fault.options;
   const models = { en: { engine: 'scripted', segmentMs: SEGMENT_MS } };
-  const outcome = await withSystem({ ...fault.options, models, settings: { ...settings } }, (system) =>
-    blowsOn(system, fault, pace),
-  ).catch((error: unknown): Outcome => ({ blows: [], losses: NO_LOSSES, others: 0, fault: String(error) }));
+  // One worker may be gone and another one hang: the third has room for all.
+  const options = { models, workers: 3, settings: { LONGHAND_SLOTS: '8' } };
+  const outcome = await withSystem(options, (system) => blowsOn(system, fault, pace)).catch(
+    (error: unknown): Outcome => ({ blows: [], losses: NO_LOSSES, others: 0, fault: String(error) }),
+  );
   return Object.entries(fault.figures).map(([name, figure]) => lineOf(fault, name, figure, outcome));
 }
