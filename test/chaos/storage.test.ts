@@ -7,6 +7,7 @@ import { openS3 } from '../../infra/objects/s3.ts';
 import type { OpenStore } from '../../infra/objects/s3.ts';
 import { Caller, expectWhole, noise, watchAcknowledged } from '../harness/caller.ts';
 import { FAULTS, FaultyS3 } from '../harness/faulty-s3.ts';
+import { postFile, wav } from '../harness/files.ts';
 import { startS3Server } from '../harness/s3-server.ts';
 import type { S3Server } from '../harness/s3-server.ts';
 import { System } from '../harness/system.ts';
@@ -86,6 +87,8 @@ suite('object storage', () => {
     const lateCall = late.caller.call();
     await until(() => turnedAway.length > 0);
     expect(turnedAway[0]).toBe('the storage does not answer: try again later');
+    const upload = await postFile(system, wav(noise('upload', 1000)), '?session=refused-upload');
+    expect(upload).toMatchObject({ status: 503, body: { code: 'storage_unavailable', retryable: true } });
     await until(() => caller.partials > before.partials + 5);
     // One stretch may have been under way.
     expect(caller.acks.length - before.acks).toBeLessThanOrEqual(1);
