@@ -15,7 +15,7 @@ export interface ObjectStore {
   getStream(key: string): Promise<AsyncIterable<Uint8Array> | null>;
   /**
    * All objects whose key begins with the prefix; those of one folder come in order of their keys. Sizes in bytes.
-   * @param after only keys that come after this one, without a look at the others.
+   * @param after a key of the same folder, there or not: only those that come after it, without a look at the others.
    */
   list(prefix: string, after?: string): AsyncIterable<{ readonly key: string; readonly bytes: number }>;
   /** Deletes these objects; one that is not there is no error. */

@@ -8,6 +8,7 @@ import type { OpenStore } from '../../infra/objects/s3.ts';
 import { Caller, noise } from '../harness/caller.ts';
 import { expectWhole, watchAcknowledged } from '../harness/invariants.ts';
 import { FAULTS, FaultyS3 } from '../harness/faulty-s3.ts';
+import { postFile, wav } from '../harness/files.ts';
 import { startS3Server } from '../harness/s3-server.ts';
 import type { S3Server } from '../harness/s3-server.ts';
 import { System } from '../harness/system.ts';
@@ -87,6 +88,8 @@ suite('object storage', () => {
     const lateCall = late.caller.call();
     await until(() => turnedAway.length > 0);
     expect(turnedAway[0]).toBe('the storage does not answer: try again later');
+    const upload = await postFile(system, wav(noise('upload', 1000)), '?session=refused-upload');
+    expect(upload).toMatchObject({ status: 503, body: { code: 'storage_unavailable', retryable: true } });
     await until(() => caller.partials > before.partials + 5);
     // One stretch may have been under way.
     expect(caller.acks.length - before.acks).toBeLessThanOrEqual(1);

@@ -1,7 +1,7 @@
 /** The workflows as they are, on a Temporal server, between hand-made activities. */
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { REFUSAL, SIGNAL, UPDATE } from '../../workflows/contract.ts';
+import { REFUSAL, SIGNAL, STORAGE_DAMAGED, UPDATE } from '../../workflows/contract.ts';
 import type { FileInput, LiveInput, ProbeAnswer, StreamArgs } from '../../workflows/contract.ts';
 import { MAX_WORKER_LOSSES, SKIP_BYTES } from '../../workflows/session/decide.ts';
 import type { StreamState } from '../../workflows/session/state.ts';
@@ -60,6 +60,15 @@ function written(cast: Cast): Map<number, string> {
 }
 
 describe('a live session', () => {
+  on('whose checkpoints stay damaged ends as storage_corruption, and is shown as such', async (here, cast) => {
+    cast.stream = commitUpTo(here, 3);
+    cast.writing = () => Promise.reject(ApplicationFailure.nonRetryable('checkpoint/0', STORAGE_DAMAGED));
+    const handle = await here.startLive(liveInput(cast));
+    const ending = { state: 'failed', reason: 'storage_corruption' };
+    expect(await here.result(handle)).toMatchObject({ ...ending, segments: 3 });
+    expect(await here.view(handle)).toMatchObject(ending);
+  });
+
   on('crosses continue-as-new with its lease: one epoch, no gap, everything carried', async (here, cast) => {
     cast.stream = commitUpTo(here, 40);
     const handle = await here.startLive(liveInput(cast, { rotateAfterEvents: 30, checkpointEverySegments: 7 }));
@@ -380,6 +389,14 @@ describe('a file', () => {
     const result = await here.result(await here.startFile(fileInput(cast)));
     expect(result).toMatchObject({ state: 'failed', reason: 'session_failed' });
     expect(result.detail).not.toContain('secret');
+  });
+
+  on('one of whose spans is damaged in storage is failed as storage_corruption', async (here, cast) => {
+    cast.decoded = { ok: true, totalBytes: 32_000, spans: spans(1) };
+    cast.stream = () => Promise.resolve({ why: 'audioDamaged', detail: null });
+    const result = await here.result(await here.startFile(fileInput(cast)));
+    expect(result).toMatchObject({ state: 'failed', reason: 'storage_corruption' });
+    expect(cast.merges).toEqual([]);
   });
 
   on('that is cancelled ends its spans too, one with a checkpoint under way', async (here, cast) => {

@@ -101,6 +101,27 @@ export function objectStoreContract(open: () => ObjectStore): void {
     expect(await keysBelow(store, 'c/order/')).toEqual([]);
   }, 30_000);
 
+  test('lists only what comes after a key, whether that key exists or not', async () => {
+    const keys = ['c/after/1', 'c/after/2', 'c/after/4', 'c/after/5'];
+    const existing = keys.filter((key) => key !== 'c/after/2');
+    for (const key of existing) await store.put(key, text('x'));
+    const after = async (key: string): Promise<string[]> =>
+      (await Array.fromAsync(store.list('c/after/', key))).map((found) => found.key);
+    for (const key of [...keys, 'c/after/0', 'c/after/3', 'c/after/9']) {
+      expect(await after(key)).toEqual(existing.filter((other) => other > key));
+    }
+  });
+
+  test('deletes single objects, whether they are there or not', async () => {
+    const keys = Array.from({ length: 70 }, (_, index) => `c/each/${index + 10}`);
+    for (const key of [...keys, 'c/each/x']) await store.put(key, text(key));
+    await store.deleteEach([...keys.slice(0, 65), 'c/each/none']);
+    expect(await keysBelow(store, 'c/each/')).toEqual([...keys.slice(65), 'c/each/x']);
+    await store.deleteEach([]);
+    expect(await store.create('c/each/10', text('again'))).toBe(true);
+    await expect(store.deleteEach(['../x'])).rejects.toThrow(/not plain/);
+  });
+
   test('deletes all below a prefix and nothing beside it', async () => {
     for (const key of ['c/del/x/1', 'c/del/x/y/2', 'c/del/x2/3', 'c/del/x.4']) await store.put(key, text(key));
     await store.deleteAll('c/del/x/');
