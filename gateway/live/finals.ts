@@ -75,13 +75,22 @@ export class Finals {
   }
 
   #advance(): void {
-    if (this.#closed) return;
+    if (!this.#closed && this.#giveWaiting()) this.#follow();
+  }
+
+  /** Answers false where the reader has no room for more. */
+  #giveWaiting(): boolean {
     for (let segment = this.#waiting.get(this.#next); segment !== undefined; segment = this.#waiting.get(this.#next)) {
-      if (this.#isHeldBack()) return;
+      if (this.#isHeldBack()) return false;
       this.#waiting.delete(this.#next);
       this.#next += 1;
       this.#reader.give(segment);
     }
+    return true;
+  }
+
+  /** What was given may have closed the reader. */
+  #follow(): void {
     if (this.#closed) return;
     if (this.#next < this.#known) void this.#catchUp();
     else {
