@@ -37,6 +37,9 @@ const RECORD_SILENCE_BYTES = 30_000 * LOG_BYTES_PER_MS;
 /** With less than this not known to be silence, nobody is speaking. */
 const QUIET_BYTES = 500 * LOG_BYTES_PER_MS;
 
+/** Once the recogniser has finished it says nothing: the lease says in its place that it is there, well within the gateway's patience. */
+const SIGN_OF_LIFE_MS = 100;
+
 type Ending = 'end' | 'paused' | 'quiet' | 'gatewayLost';
 
 /** A sentence that does not end by itself is ended after this, when another worker is to take over. */
@@ -67,6 +70,7 @@ export class StreamLease {
   #redialMs = FIRST_REDIAL_MS;
   #redial: NodeJS.Timeout | null = null;
   #handingOver: NodeJS.Timeout[] | null = null;
+  #signs: NodeJS.Timeout | null = null;
   #released = false;
 
   constructor(lease: Lease, workflowId: string, ttlMs: number, services: LeaseServices) {
@@ -124,6 +128,7 @@ export class StreamLease {
     clearTimeout(this.#ttl);
     for (const timer of this.#handingOver ?? []) clearTimeout(timer);
     if (this.#redial !== null) clearTimeout(this.#redial);
+    if (this.#signs !== null) clearInterval(this.#signs);
     this.#committer?.close();
     this.#recogniser?.close();
     const [code, reason] = outcome.why === 'end' ? [PLANE_CLOSE.done, 'done'] : [PLANE_CLOSE.leaseEnded, outcome.why];
@@ -325,6 +330,8 @@ export class StreamLease {
   /** All audio is recognised: what it gave is committed, then the lease ends. */
   async #conclude(): Promise<void> {
     const { why, generation } = this.#ending ?? { why: 'end', generation: 0 };
+    // Temporal may be away for long; to wait for it is not to hang.
+    this.#signs = setInterval(() => this.#link?.send({ type: 'consumed', bytes: this.#receivedByte }), SIGN_OF_LIFE_MS);
     if (why !== 'end') this.#committer?.advance(this.#receivedByte);
     await this.#committer?.drained();
     const more = why === 'end' ? { throughByte: this.#receivedByte } : { generation };

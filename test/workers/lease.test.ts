@@ -226,3 +226,20 @@ test('a gateway that refuses the worker is not dialled again: the slot is freed,
   expect(leases.sessions).toEqual([]);
   expect(leases.taken).toBe(Infinity);
 });
+
+test('a lease that has recognised everything and waits for its commits goes on saying that it is there', async () => {
+  const { heard, commits, stream } = worker();
+  const outcome = stream(1, url());
+  const [socket] = await dialled();
+  const said: unknown[] = [];
+  socket.on('message', (data: Buffer) => said.push(JSON.parse(data.toString())));
+  socket.send(Buffer.alloc(32));
+  socket.send(JSON.stringify({ type: 'end', bytes: 32 }));
+  await heard.finished.promise;
+  heard.tell({ ...final, startByte: 0, endByte: 32 });
+  heard.tell({ type: 'finished' });
+  while (said.length < 5) await once(socket, 'message');
+  expect(said).toEqual(said.map(() => ({ type: 'consumed', bytes: 32 })));
+  commits.resolve({ nextIndex: 1, rotate: false });
+  expect(await outcome).toMatchObject({ why: 'end' });
+});
