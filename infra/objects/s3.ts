@@ -98,7 +98,14 @@ class S3Store implements OpenStore {
     };
     const upload = new Upload({
       client: this.#client,
-      params: { Bucket: this.#bucket, Key: plainKey(key), Body: Readable.from(counted(), { objectMode: false }) },
+      params: {
+        Bucket: this.#bucket,
+        Key: plainKey(key),
+        Body: Readable.from(counted(), { objectMode: false }),
+        // Of the whole: a checksum of the parts' checksums, which is the default, is not checked when the object is read.
+        ChecksumAlgorithm: 'CRC32',
+        ChecksumType: 'FULL_OBJECT',
+      },
       partSize: PART_BYTES,
       queueSize: PARTS_AT_ONCE,
     });

@@ -65,6 +65,16 @@ suite('S3 is an object store:', () => {
       const stream = await shaky.getStream('rotten');
       await expect(Array.fromAsync(stream ?? [])).rejects.toMatchObject({ reason: 'storage_corruption' });
     });
+
+    test('a spoilt object that was stored in parts is noticed too', async () => {
+      const parts = async function* (): AsyncIterable<Uint8Array> {
+        for (let part = 0; part < 12; part += 1) yield await Promise.resolve(Buffer.alloc(1 << 20, part));
+      };
+      await store.putStream('parts', parts());
+      line.spoilAnswers('GET', 1);
+      const stream = await shaky.getStream('parts');
+      await expect(Array.fromAsync(stream ?? [])).rejects.toMatchObject({ reason: 'storage_corruption' });
+    });
   });
 
   test('a bucket that does not exist and a wrong key are storage_denied', async () => {
