@@ -28,10 +28,13 @@ export interface TemporalServerOptions {
 
 const HOST = '127.0.0.1';
 
-/** Unthrottled transfers, fairness, exact priority order, fresh statistics. */
+/** Unthrottled transfers, timers on time, fairness, exact priority order, fresh statistics. */
 const DYNAMIC_CONFIG = [
   // The default of 20 a second and shard makes every hop wait 40 ms once the burst is spent; there is one shard.
   'history.transferProcessorMaxPollRPS=5000',
+  // Timers that are due within this are put off to its end: with the default of 1 s, 100 ms become a second.
+  'history.timerProcessorMaxTimeShift="10ms"',
+  'history.timerProcessorMaxPollRPS=5000',
   'matching.enableFairness=true',
   // With four partitions the order of priorities is only approximate.
   'matching.numTaskqueueReadPartitions=1',

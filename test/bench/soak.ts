@@ -105,7 +105,12 @@ const positive = (text: string): number => {
 };
 
 const program = new Command('npm run soak --')
-  .option('--minutes <number>', 'how long', positive, 10)
+  .option(
+    '--minutes <number>',
+    'how long; what fills while the processes warm up counts as growth below 5',
+    positive,
+    10,
+  )
   .option('--sessions <number>', 'live sessions at a time', positive, 24)
   .option('--leak <KiB>', 'the gateway keeps so much more each second: shows that the soak fails', positive, 0)
   .parse();

@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { silentProgress } from '../../infra/assets/progress.ts';
@@ -64,6 +65,25 @@ test('a workflow is there after kill -9 and a start on the same database and por
   const status = await withClient(server.address, (client) => client.workflow.getHandle('kept').describe());
   expect(status.status.name).toBe('RUNNING');
   expect(await withClient(server.address, list)).toEqual(['kept']);
+}, 60_000);
+
+test('what is due after 200 ms does not happen a second later, whatever else is due', async () => {
+  server = await temporalServer(await options());
+  await server.process.start();
+  await withClient(server.address, async (client) => {
+    const due = async (i: number): Promise<number> => {
+      await pause(i * 40);
+      const begunMs = performance.now();
+      const own = { taskQueue: 'nobody', workflowId: `due-${i}`, workflowRunTimeout: 200 };
+      const handle = await client.workflow.start('any', own);
+      await expect(handle.result()).rejects.toThrow();
+      return performance.now() - begunMs;
+    };
+    const tookMs = await Promise.all(Array.from({ length: 40 }, (_, i) => due(i)));
+    const late = tookMs.filter((ms) => ms > 800);
+    // On a busy machine some are late for reasons of their own.
+    expect(late.length).toBeLessThan(10);
+  });
 }, 60_000);
 
 test('a server left behind on the database is ended, and remembered by its process id', async () => {

@@ -153,7 +153,7 @@ export const faults = (awayMs: number): readonly Fault[] => [
   {
     name: 'worker-killed',
     figures: { next: within('worker killed', 95, 500) },
-    count: 110,
+    count: 112,
     quickCount: 5,
     kills: true,
     prepare: plain(killWorker),
@@ -161,7 +161,7 @@ export const faults = (awayMs: number): readonly Fault[] => [
   {
     name: 'worker-hung',
     figures: { next: within(`worker hung (SIGSTOP), found after ${SILENCE_MS} ms`, 95, 1.25 * SILENCE_MS) },
-    count: 18,
+    count: 30,
     quickCount: 5,
     kills: false,
     prepare: plain(stopWorker),
@@ -172,7 +172,7 @@ export const faults = (awayMs: number): readonly Fault[] => [
       next: within('gateway killed: client back after the port answers', 95, 500),
       all: only('gateway killed: client back after the kill, start of the process included'),
     },
-    count: 40,
+    count: 66,
     quickCount: 5,
     kills: true,
     prepare: plain(killGateway),
@@ -183,7 +183,7 @@ export const faults = (awayMs: number): readonly Fault[] => [
       next: within('orchestrator killed, one of two: longest time between partials', 100, NO_STOP_MS),
       finals: within('orchestrator killed: finals delayed', 95, 2000),
     },
-    count: 30,
+    count: 20,
     quickCount: 3,
     kills: true,
     prepare: async (system) => {
