@@ -76,7 +76,6 @@ export class Finals {
       this.#next += 1;
       this.#reader.give(segment);
     }
-    if (this.#closed) return;
     if (this.#next < this.#known) void this.#catchUp();
     else {
       this.#catchingUp = false;
@@ -98,7 +97,7 @@ export class Finals {
   }
 
   async #catchUp(): Promise<void> {
-    if (this.#fetching) return;
+    if (this.#fetching || this.#closed) return;
     this.#fetching = true;
     this.#catchingUp = true;
     const missing = await this.#fetch(this.#next).catch(() => []);
