@@ -6,11 +6,11 @@
 import { FAILURES } from '../../gateway/failures.ts';
 import { AudioLog } from '../../infra/audio-log.ts';
 import { openFolder } from '../../infra/objects/folder.ts';
-import type { DoneMessage, FinalMessage } from '../../workers/cli/live-client.ts';
 import { Replayer } from '../../workers/cli/history/replayer.ts';
 import type { RecordedRun } from '../../workers/cli/history/recording.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { TranscriptDocument } from '../../workflows/contract.ts';
+import type { Caller } from './caller.ts';
 import { fetchHistory, fold } from './session-history.ts';
 import type { System } from './system.ts';
 
@@ -27,40 +27,28 @@ const DOCUMENTED_CLOSES = new Set([
   ...Object.values(FAILURES).map(({ closeCode }) => closeCode),
 ]);
 
-/** A client's whole call: what it was told, and how it was answered. */
-interface Call {
-  readonly client: { readonly session: string };
-  readonly finals: readonly FinalMessage[];
-  readonly acks: readonly number[];
-  /** Codes with which its connections were closed. */
-  readonly closes: readonly number[];
-  /** How long each connection waited for `session` or for its close. */
-  readonly answerMs: readonly number[];
-  done(): Promise<DoneMessage>;
-}
-
 /** All invariants, of a call whose audio is heard to its end. */
-export async function expectInvariants(system: System, caller: Call, audio: Buffer): Promise<void> {
+export async function expectInvariants(system: System, caller: Caller, audio: Buffer): Promise<void> {
   expectAnswers(caller);
   expectFinals(caller);
   expect((await storedAudio(system, caller.client.session)).equals(audio)).toBe(true);
   await expectHistory(system, caller, audio);
 }
 
-function expectAnswers({ answerMs, closes, acks }: Call): void {
+function expectAnswers({ answerMs, closes, acks }: Caller): void {
   expect(Math.max(...answerMs)).toBeLessThan(ANSWER_WITHIN_MS);
   expect(closes.filter((code) => !DOCUMENTED_CLOSES.has(code))).toEqual([]);
   expect(acks).toEqual([...acks].sort((a, b) => a - b));
 }
 
-function expectFinals({ finals }: Call): void {
+function expectFinals({ finals }: Caller): void {
   expect(finals.map(({ index }) => index)).toEqual(finals.map((_final, index) => index));
   const times = finals.flatMap(({ startMs, endMs }) => [startMs, endMs]);
   expect(times).toEqual([...times].sort((a, b) => a - b));
 }
 
 /** The history is the truth: transcript, view, result and what the client was told are what it says; it ends once. */
-async function expectHistory(system: System, caller: Call, audio: Buffer): Promise<void> {
+async function expectHistory(system: System, caller: Caller, audio: Buffer): Promise<void> {
   const id = caller.client.session;
   const { state, segments: told, audioMs } = await caller.done();
   const { runs, view } = await fetchHistory(system.temporal.address, sessionWorkflowId({ tenant: 'default', id }));
