@@ -113,7 +113,7 @@ export class Finals {
   }
 
   async #catchUp(): Promise<void> {
-    if (this.#fetching) return;
+    if (this.#fetching || this.#closed) return;
     this.#fetching = true;
     this.#catchingUp = true;
     const missing = await this.#fetch(this.#next).catch((error: unknown) => this.#failed(error));

@@ -7,7 +7,8 @@ import type { CallOptions } from '../harness/caller.ts';
 import { System } from '../harness/system.ts';
 
 const SEGMENT_MS = 400;
-const SILENCE_MS = 1500;
+/** So long that a healthy worker on a busy machine is not silent for it. */
+const SILENCE_MS = 3000;
 
 let system: System;
 beforeAll(async () => {
@@ -98,10 +99,10 @@ describe('Temporal', () => {
 });
 
 describe('a gateway', () => {
-  test('that stops for 3 s blames nobody for its own silence: client and worker stay', async () => {
+  test('that stops for longer than it waits for a worker blames nobody for its own silence', async () => {
     const made = await call('gateway-stopped', 8000);
     system.gateway.signal('SIGSTOP');
-    await pause(3000);
+    await pause(SILENCE_MS + 1000);
     system.gateway.signal('SIGCONT');
     await finished(made);
     expect(made.caller).toMatchObject({ reconnects: 0, started: 1 });
@@ -141,9 +142,10 @@ describe('an orchestrator', () => {
     const made = await call('orchestrator-replaced', 8000);
     system.orchestrator.signal('SIGSTOP');
     await system.add('orchestrator');
-    await made.caller.next('final', ({ index }) => index > made.caller.finals.length + 2);
+    const had = made.caller.finals.length;
+    await made.caller.next('final', ({ index }) => index > had + 2);
     system.orchestrator.signal('SIGCONT');
     await finished(made);
-    expect(made.caller).toMatchObject({ reconnects: 0, started: 1 });
+    expect(made.caller.reconnects).toBe(0);
   }, 120_000);
 });

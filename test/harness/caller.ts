@@ -55,7 +55,7 @@ export class Caller {
 
   constructor(url: string, options: CallOptions) {
     this.#options = options;
-    this.client = new LiveClient({ url, pauseMs: 50, maxPauseMs: 500, ...options });
+    this.client = new LiveClient({ url, pauseMs: 50, maxPauseMs: 500, giveUpAfterMs: 60_000, ...options });
     this.client.on('final', (message) => this.finals.push(message));
     this.client.on('partial', () => (this.partials += 1));
     this.client.on('ack', ({ durableBytes }) => this.acks.push(durableBytes));

@@ -243,6 +243,27 @@ describe('a client that goes to another gateway and comes back', () => {
 });
 
 describe('finals', () => {
+  test('missed, more than may be left unread, come as they are read; who reads nothing is closed, and gone at once', async () => {
+    const edge = await open({ clientBufferBytes: 100_000, keepaliveMs: 200 });
+    await (await edge.client()).session();
+    edge.sessions.grant('s');
+    const said = Array.from({ length: 300 }, (_, index) => segment(index, 'x'.repeat(20_000)));
+    edge.sessions.commit('s', said, 300_000);
+    const late = await edge.client();
+    await late.inbox.until(() => late.finals.length === said.length);
+    expect(late.finals).toEqual(said.map(({ index }) => index));
+    expect(late.inbox.ofType('error')).toEqual([]);
+    const deaf = await edge.client();
+    deaf.socket.pause();
+    const alive = setInterval(() => deaf.say({ type: 'keepalive' }), 50);
+    await edge.sessions.until('s', ({ client, generation }) => generation === 3 && client === null);
+    clearInterval(alive);
+    deaf.socket.resume();
+    expect(await deaf.code()).toBe(4429);
+    expect(deaf.finals).toEqual(deaf.finals.map((_index, i) => i));
+    expect(deaf.finals.length).toBeLessThan(said.length);
+  });
+
   test('the client names those it has; it gets the others, in order and once', async () => {
     const edge = await open();
     const { client, worker } = await streaming(edge);
