@@ -35,9 +35,15 @@ const scriptedModel = z.strictObject({
   /** A file that appears at this path makes the recogniser fail (tests). */
   failFile: optional(),
   /** Live: no text is made of this stretch of a session, [from, to) in milliseconds (tests). */
-  unheardMs: z.tuple([integer(0, hourMs), integer(0, hourMs)]).nullable().default(null),
+  unheardMs: z
+    .tuple([integer(0, hourMs), integer(0, hourMs)])
+    .nullable()
+    .default(null),
   /** Live: the recogniser fails at audio of this stretch (tests). */
-  poisonMs: z.tuple([integer(0, hourMs), integer(0, hourMs)]).nullable().default(null),
+  poisonMs: z
+    .tuple([integer(0, hourMs), integer(0, hourMs)])
+    .nullable()
+    .default(null),
 });
 
 const moonshineModel = z.strictObject({
