@@ -6,9 +6,12 @@ import type { Logger } from './log.ts';
 
 const RETRY_MS = 250;
 
+/** A page of a history may be larger than the 4 MiB that gRPC takes by default: Temporal's own bound is this. */
+const MAX_ANSWER_BYTES = 128 << 20;
+
 /** A client whose connection is made when first used and made again when it breaks. */
 export function openClient(address: string, namespace: string): Client {
-  return new Client({ connection: Connection.lazy({ address }), namespace });
+  return new Client({ connection: Connection.lazy({ address, channelArgs: { 'grpc.max_receive_message_length': MAX_ANSWER_BYTES } }), namespace });
 }
 
 /** The SDK's own log lines go to ours. Once per process, before anything else of the SDK. */

@@ -1,5 +1,5 @@
 /** A session's history, read plainly: what was committed, by which leases, and how it ended. */
-import { Client, Connection } from '@temporalio/client';
+import { openClient } from '../../infra/temporal.ts';
 import { fetchRecording } from '../../workers/cli/history/fetch.ts';
 import type { HistoryEvent, RecordedRun } from '../../workers/cli/history/recording.ts';
 import { QUERY, SIGNAL, UPDATE } from '../../workflows/contract.ts';
@@ -14,14 +14,13 @@ export interface SessionHistory {
 }
 
 export async function fetchHistory(address: string, workflowId: string): Promise<SessionHistory> {
-  const connection = await Connection.connect({ address });
-  const client = new Client({ connection });
+  const client = openClient(address, 'default');
   try {
     const { runs, incomplete } = await fetchRecording(client, workflowId);
     if (incomplete.length > 0) throw new Error(`runs are missing of ${incomplete.join(', ')}`);
     return { runs, view: await client.workflow.getHandle(workflowId).query<SessionView>(QUERY.view) };
   } finally {
-    await connection.close();
+    await client.connection.close();
   }
 }
 
