@@ -11,7 +11,10 @@ const MAX_ANSWER_BYTES = 128 << 20;
 
 /** A client whose connection is made when first used and made again when it breaks. */
 export function openClient(address: string, namespace: string): Client {
-  return new Client({ connection: Connection.lazy({ address, channelArgs: { 'grpc.max_receive_message_length': MAX_ANSWER_BYTES } }), namespace });
+  return new Client({
+    connection: Connection.lazy({ address, channelArgs: { 'grpc.max_receive_message_length': MAX_ANSWER_BYTES } }),
+    namespace,
+  });
 }
 
 /** The SDK's own log lines go to ours. Once per process, before anything else of the SDK. */
