@@ -11,7 +11,7 @@ import { openObjects } from '../../infra/objects/open.ts';
 import type { ObjectStore } from '../../infra/objects/port.ts';
 import { Replayer } from '../../workers/cli/history/replayer.ts';
 import type { RecordedRun } from '../../workers/cli/history/recording.ts';
-import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
+import { LOG_BYTES_PER_MS, objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { TranscriptDocument } from '../../workflows/contract.ts';
 import { undisturbed } from './caller.ts';
 import type { Caller } from './caller.ts';
@@ -65,7 +65,9 @@ async function expectHistory(system: System, caller: Caller, audio: Buffer): Pro
   const folded = fold(runs);
   expect(folded.endings).toEqual([...runs.slice(1).map(() => CONTINUED), COMPLETED]);
   expect(folded.result).toMatchObject({ state, segments: told, audioMs });
-  expect(folded.audioEndByte).toBe(audio.length);
+  // Where Temporal was away the worker may have heard, and committed, the end before the gateway could tell it.
+  expect([audio.length, null]).toContain(folded.audioEndByte);
+  expect(audioMs).toBe(audio.length / LOG_BYTES_PER_MS);
   expectFenced(folded);
   expect(view).toMatchObject({ state, nextIndex: folded.segments.length, throughByte: folded.throughByte });
   const { segments } = (await system.json(`/v1/sessions/${id}/transcript`)) as TranscriptDocument;
