@@ -1,7 +1,7 @@
 /** The native live protocol (docs/protocol.md): parameters in, messages in and out. Pure. */
 import { z } from 'zod';
 import { LOG_BYTES_PER_MS, NAME_PATTERN, PRIORITIES } from '../workflows/contract.ts';
-import type { AudioFormat, PriorityClass, Segment } from '../workflows/contract.ts';
+import type { AudioFormat, ConnectionAttempt, PriorityClass, Segment } from '../workflows/contract.ts';
 import { Failure } from './failures.ts';
 
 export const ENCODINGS = ['s16le', 'mulaw', 'alaw'] as const;
@@ -37,6 +37,8 @@ const liveParameters = z.strictObject({
   sample_rate: wholeNumber
     .refine((rate) => SAMPLE_RATES.some((known) => known === rate), `one of ${SAMPLE_RATES.join(', ')}`)
     .optional(),
+  client: nameSchema.optional(),
+  attempt: wholeNumber.default(0),
   channels: wholeNumber.refine((n) => n >= 1 && n <= MAX_CHANNELS, `1 to ${MAX_CHANNELS}`).default(1),
 });
 
@@ -50,6 +52,8 @@ export interface LiveRequest extends Choice {
   readonly session: string | null;
   /** Finals the client already has. */
   readonly index: number;
+  /** Null: the client does not number its connections. */
+  readonly attempt: ConnectionAttempt | null;
   readonly audio: AudioFormat;
 }
 
@@ -109,6 +113,7 @@ export function parseLiveRequest(query: URLSearchParams, catalogue: Catalogue): 
     ...chooseModel(given, catalogue),
     session: given.session ?? null,
     index: given.index,
+    attempt: given.client === undefined ? null : { client: given.client, number: given.attempt },
     audio: { encoding, channels, sampleRate: given.sample_rate ?? (encoding === 's16le' ? 16_000 : 8000) },
   };
 }

@@ -202,6 +202,14 @@ export interface Attach {
   /** Names one client connection. */
   readonly connection: string;
   readonly audio: AudioFormat;
+  /** Absent: the client does not number its connections. */
+  readonly attempt?: ConnectionAttempt;
+}
+
+/** A client numbers its connections to a session, so that one which the network held up does not take it over from a later one. */
+export interface ConnectionAttempt {
+  readonly client: string;
+  readonly number: number;
 }
 
 export interface AttachAnswer {
@@ -264,6 +272,8 @@ export const REFUSAL = {
   formatChanged: 'FormatChanged',
   /** The session is over. */
   sessionEnded: 'SessionEnded',
+  /** A later connection of the same client is attached. */
+  outdatedAttempt: 'OutdatedAttempt',
   /** The session is a file: no client speaks to it. */
   notLive: 'NotLive',
 } as const;

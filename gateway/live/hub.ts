@@ -6,11 +6,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { AudioDial } from '../../workflows/audio-plane.ts';
 import { sessionWorkflowId } from '../../workflows/contract.ts';
-import type { Lease, LiveInput, SessionRef, SessionResult } from '../../workflows/contract.ts';
+import type { ConnectionAttempt, Lease, LiveInput, SessionRef, SessionResult } from '../../workflows/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway, SessionsPort } from '../ports.ts';
 import { finalMessage } from '../protocol.ts';
-import type { ClientMessage } from '../protocol.ts';
+import type { ClientMessage, LiveRequest } from '../protocol.ts';
 import { untilDone } from '../retry.ts';
 import { readSegments } from '../transcripts.ts';
 import { AudioSide } from './audio-side.ts';
@@ -40,11 +40,15 @@ export interface HubServices {
   unused(hub: Hub): void;
 }
 
+/** What a client asked for when it connected. */
+type Asked = Pick<LiveRequest, 'index' | 'attempt'>;
+
 interface Present {
   readonly link: ClientLink;
   readonly finals: Finals;
   readonly model: string;
   readonly input: LiveInput;
+  readonly attempt: ConnectionAttempt | null;
   generation: number;
 }
 
@@ -102,10 +106,10 @@ export class Hub {
   // ---- the client
 
   /** A client has come; attaches of one session follow each other. */
-  attachClient(link: ClientLink, input: LiveInput, fromIndex: number): Promise<void> {
+  attachClient(link: ClientLink, input: LiveInput, asked: Asked): Promise<void> {
     this.#pending += 1;
     const attached = this.#attaching
-      .then(() => this.#attach(link, input, fromIndex))
+      .then(() => this.#attach(link, input, asked))
       .finally(() => {
         this.#pending -= 1;
         this.#disposeIfUnused();
@@ -114,49 +118,52 @@ export class Hub {
     return attached;
   }
 
-  async #attach(link: ClientLink, input: LiveInput, fromIndex: number): Promise<void> {
-    const { address, sessions } = this.#gateway;
-    const answer = await sessions.attach(input, { gateway: address, connection: link.id, audio: input.audio });
+  async #attach(link: ClientLink, input: LiveInput, { index, attempt }: Asked): Promise<void> {
+    const answer = await this.#tellAttached(link, input, attempt);
     this.#dropClient(new Failure('superseded', 'a newer connection has taken this session over'));
     try {
-      await this.#take(link, input, fromIndex, answer);
+      await this.#take(link, input, { index, attempt }, answer);
     } catch (error) {
       this.#tellGone(link);
       throw error;
     }
   }
 
+  #tellAttached(link: ClientLink, input: LiveInput, attempt: ConnectionAttempt | null) {
+    const { address, sessions } = this.#gateway;
+    const numbered = attempt === null ? {} : { attempt };
+    return sessions.attach(input, { gateway: address, connection: link.id, audio: input.audio, ...numbered });
+  }
+
   /** The workflow has the client down as attached: it is given what it missed, and its audio is taken. */
   async #take(
     link: ClientLink,
     input: LiveInput,
-    fromIndex: number,
+    asked: Asked,
     answer: Awaited<ReturnType<SessionsPort['attach']>>,
   ): Promise<void> {
     const committed = 'ended' in answer ? answer.ended.segments : answer.nextIndex;
-    if (fromIndex > committed) {
-      throw new Failure('invalid_parameter', `index: ${fromIndex} is more than the ${committed} finals there are`);
+    if (asked.index > committed) {
+      throw new Failure('invalid_parameter', `index: ${asked.index} is more than the ${committed} finals there are`);
     }
     const durableBytes = await withLimit(
       'ended' in answer ? this.#audio.storedBytes(input.audio) : this.#audio.open(answer),
     );
     const { model, language } = 'ended' in answer ? input : answer;
     link.send({ type: 'session', id: this.#ref.id, durableBytes, nextIndex: committed, model, language });
-    this.#present(link, fromIndex, { ...input, model }, 'ended' in answer ? Infinity : answer.generation).know(
-      committed,
-    );
+    this.#present(link, asked, { ...input, model }, 'ended' in answer ? Infinity : answer.generation).know(committed);
     if ('ended' in answer) await this.#finish(answer.ended);
     else this.#opened(link);
   }
 
-  #present(link: ClientLink, fromIndex: number, input: LiveInput, generation: number): Finals {
+  #present(link: ClientLink, { index, attempt }: Asked, input: LiveInput, generation: number): Finals {
     const { sessions, objects } = this.#gateway;
-    const finals = new Finals(fromIndex, (from) => readSegments(sessions, objects, this.#ref, from, FINALS_AT_ONCE), {
+    const finals = new Finals(index, (from) => readSegments(sessions, objects, this.#ref, from, FINALS_AT_ONCE), {
       give: (segment) => link.send(finalMessage(segment)),
       room: () => link.room(),
       broken: (error) => link.fail(error),
     });
-    this.#client = { link, finals, model: input.model, input, generation };
+    this.#client = { link, finals, model: input.model, input, attempt, generation };
     this.#stopGrace();
     return finals;
   }
@@ -403,9 +410,8 @@ export class Hub {
   /** Tells the session that its client is here and has work. */
   async #reattach(present: Present): Promise<void> {
     if (this.#client !== present) return;
-    const { address, sessions } = this.#gateway;
-    const { link, input } = present;
-    const answer = await sessions.attach(input, { gateway: address, connection: link.id, audio: input.audio });
+    const { link, input, attempt } = present;
+    const answer = await this.#tellAttached(link, input, attempt);
     if (!('ended' in answer)) present.generation = answer.generation;
   }
 

@@ -104,7 +104,7 @@ export class LiveServer {
     const request = parseLiveRequest(query, this.#gateway.settings.catalogue);
     const input = this.#inputOf(request);
     await this.#admit(input);
-    await this.#hub(hubIdOf(input.ref), input.ref).attachClient(link, input, request.index);
+    await this.#hub(hubIdOf(input.ref), input.ref).attachClient(link, input, request);
   }
 
   /** A session that is there already always comes in; a new one only while queue and tenant are below their bounds. */

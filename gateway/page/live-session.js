@@ -97,6 +97,9 @@ export class LiveSession {
   #isEnding = false;
   #everAttached = false;
   #attempts = 0;
+  /** Names this client over its connections, which it counts: one that the network held up sends no later one away. */
+  #client = `page-${Math.random().toString(36).slice(2)}`;
+  #connections = 0;
   #pauseMs = 0;
   #why = '';
 
@@ -168,7 +171,9 @@ export class LiveSession {
 
   #open() {
     const { url, id, connect } = this.#options;
-    const query = new URLSearchParams({ session: id, index: String(this.#nextIndex) });
+    this.#connections += 1;
+    const numbered = { client: this.#client, attempt: String(this.#connections) };
+    const query = new URLSearchParams({ session: id, index: String(this.#nextIndex), ...numbered });
     const socket = connect(`${url}/v1/live?${query}`);
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;

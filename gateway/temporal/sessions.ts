@@ -85,6 +85,7 @@ export class TemporalSessions implements SessionsPort {
       const refusal = refusalOf(error);
       if (refusal?.type === REFUSAL.notLive) throw new Failure('session_exists', refusal.message);
       if (refusal?.type === REFUSAL.formatChanged) throw new Failure('format_changed', refusal.message);
+      if (refusal?.type === REFUSAL.outdatedAttempt) throw new Failure('superseded', refusal.message);
       const ended = refusal?.type === REFUSAL.sessionEnded || error instanceof WorkflowExecutionAlreadyStartedError;
       if (!ended) throw asOurs(error);
       return { ended: await this.result(input.ref, AbortSignal.timeout(this.#deadlineMs)) };

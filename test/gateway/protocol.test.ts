@@ -37,19 +37,21 @@ describe('the parameters of a live connection', () => {
       priority: 'normal',
       session: null,
       index: 0,
+      attempt: null,
       audio: { encoding: 's16le', sampleRate: 16_000, channels: 1 },
     });
   });
 
   test('are all read', () => {
     const all =
-      'model=call&language=de&session=call-17&index=4&encoding=alaw&sample_rate=44100&channels=2&priority=high';
+      'model=call&language=de&session=call-17&index=4&encoding=alaw&sample_rate=44100&channels=2&priority=high&client=phone&attempt=3';
     expect(parse(all)).toEqual({
       model: 'call',
       language: 'de',
       priority: 'high',
       session: 'call-17',
       index: 4,
+      attempt: { client: 'phone', number: 3 },
       audio: { encoding: 'alaw', sampleRate: 44_100, channels: 2 },
     });
   });

@@ -141,6 +141,7 @@ export class FakeSessions implements SessionsPort {
     const session = this.#of(input.ref);
     const refusal = refuseAttach(session.state, attach, session.input.audio);
     if (refusal?.type === 'SessionEnded') return { ended: await session.result.promise };
+    if (refusal?.type === 'OutdatedAttempt') throw new Failure('superseded', refusal.message);
     if (refusal !== null) throw new Failure('format_changed', refusal.message);
     this.command(id, { type: 'Attach', attach });
     const { generation, nextIndex, throughByte, audioEndByte } = session.state;

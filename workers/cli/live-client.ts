@@ -90,6 +90,9 @@ export class LiveClient extends EventEmitter<LiveEvents> {
   /** The server has said from where it wants audio; only then is any sent. */
   #attached = false;
   #everAttached = false;
+  /** Names this client over its connections. */
+  readonly #client = randomUUID();
+  #attempt = 0;
   #nextIndex: number;
   #ended = false;
   #finalizing = false;
@@ -177,6 +180,8 @@ export class LiveClient extends EventEmitter<LiveEvents> {
     for (const [name, value] of Object.entries(this.#options.parameters)) url.searchParams.set(name, value);
     url.searchParams.set('session', this.session);
     url.searchParams.set('index', String(this.#nextIndex));
+    url.searchParams.set('client', this.#client);
+    url.searchParams.set('attempt', String((this.#attempt += 1)));
     return url;
   }
 

@@ -83,6 +83,10 @@ export function refuseAttach(state: StreamState, attach: Attach, format: AudioFo
       message: `the session was started with encoding ${encoding}, sample_rate ${sampleRate}, channels ${channels}`,
     };
   }
+  const present = state.client?.attempt;
+  if (present !== undefined && present.client === attach.attempt?.client && present.number > attach.attempt.number) {
+    return { type: REFUSAL.outdatedAttempt, message: 'a later connection of this client is attached' };
+  }
   return null;
 }
 
@@ -158,8 +162,9 @@ const wantSlot = (state: StreamState, nowMs: number): SessionEvent[] =>
   state.phase.name === 'idle' ? [{ type: 'SlotWanted', atMs: nowMs }] : [];
 
 function decideAttach(attach: Attach, state: StreamState, nowMs: number): SessionEvent[] {
-  const { connection, gateway } = attach;
-  return [{ type: 'ClientAttached', client: { connection, gateway } }, ...wantSlot(state, nowMs)];
+  const { connection, gateway, attempt } = attach;
+  const client = { connection, gateway, ...(attempt === undefined ? {} : { attempt }) };
+  return [{ type: 'ClientAttached', client }, ...wantSlot(state, nowMs)];
 }
 
 /** The validator has refused what may not be committed; whoever comes past it changes nothing either. */

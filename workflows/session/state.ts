@@ -2,7 +2,15 @@
  * What is true of one stream of speech (a live session or a span of a file), as a fold over its events. Plain JSON:
  * this state is carried through continue-as-new.
  */
-import type { GatewayAddress, Lease, Segment, SessionResult, Span, StreamInput } from '../contract.ts';
+import type {
+  ConnectionAttempt,
+  GatewayAddress,
+  Lease,
+  Segment,
+  SessionResult,
+  Span,
+  StreamInput,
+} from '../contract.ts';
 import { atMost } from '../coverage.ts';
 
 export interface Ending {
@@ -24,6 +32,7 @@ export type Phase =
 export interface Client {
   readonly connection: string;
   readonly gateway: GatewayAddress;
+  readonly attempt?: ConnectionAttempt;
 }
 
 export interface StreamState {

@@ -504,6 +504,19 @@ describe('a worker', () => {
     await worker.inbox.next('pause');
   });
 
+  test('serves on when a connection that its client had given up comes through at last', async () => {
+    const edge = await open();
+    const client = await edge.client('session=s&client=phone&attempt=2');
+    await client.session();
+    const ghost = await edge.client('session=s&client=phone&attempt=1');
+    expect(await ghost.code()).toBe(4409);
+    client.send(audio(100));
+    await client.acked(100);
+    const next = await edge.client('session=s&client=phone&attempt=3');
+    await next.session();
+    expect(await client.code()).toBe(4409);
+  });
+
   test('is told to pause when the client sends nothing, and is asked for again when audio comes', async () => {
     const edge = await open({ quietGraceMs: 20 });
     const { client, worker } = await streaming(edge);

@@ -127,7 +127,12 @@ test('a broken connection is made again with the same session and the finals it 
   expect(live.snapshot).toMatchObject({ link: 'broken', storedMs: 50_000 / 32, unsavedMs: 60_000 / 32 });
 
   const again = await connection(1);
-  expect(Object.fromEntries(again.url.searchParams)).toEqual({ session: 'call', index: '1' });
+  expect(Object.fromEntries(again.url.searchParams)).toEqual({
+    session: 'call',
+    index: '1',
+    client: expect.stringMatching(/^page-/) as string,
+    attempt: '2',
+  });
   again.greet(64_000, 1);
   expect(again.audio.equals(speech(64_000, 110_000))).toBe(true);
   again.final(0);

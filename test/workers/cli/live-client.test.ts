@@ -89,6 +89,8 @@ test('a session: parameters, audio, finals, end, done', async () => {
     encoding: 'mulaw',
     session: 'call-1',
     index: '0',
+    client: expect.stringMatching(/^[\w-]{36}$/) as string,
+    attempt: '1',
   });
   expect(connection?.authorization).toBe('Bearer k');
   expect(connection?.audio).toEqual(pattern(0, 1000));

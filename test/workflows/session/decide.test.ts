@@ -367,6 +367,26 @@ describe('a handover', () => {
   });
 });
 
+describe('a connection that the network held up', () => {
+  const numbered = (client: string, number: number) => ({
+    ...attach(`${client}${number}`),
+    attempt: { client, number },
+  });
+  const second = after(given(live), { type: 'Attach', attach: numbered('a', 2) });
+
+  test('takes the session over from no later one of the same client', () => {
+    expect(refuseAttach(second, numbered('a', 1), live.audio)?.type).toBe(REFUSAL.outdatedAttempt);
+    expect(refuseAttach(second, numbered('a', 2), live.audio)).toBeNull();
+    expect(refuseAttach(second, numbered('a', 3), live.audio)).toBeNull();
+  });
+
+  test('is not known where another client, or one that does not count, comes', () => {
+    expect(refuseAttach(second, numbered('b', 1), live.audio)).toBeNull();
+    expect(refuseAttach(second, attach('c9'), live.audio)).toBeNull();
+    expect(refuseAttach(streaming, numbered('a', 1), live.audio)).toBeNull();
+  });
+});
+
 describe('a hole', () => {
   const hole = { fromByte: 10_000, toByte: 20_000 };
   const told = (epoch: number, throughByte: number, holes = [hole]): Command => ({
