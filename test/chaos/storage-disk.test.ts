@@ -3,13 +3,13 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { openFolder } from '../../infra/objects/folder.ts';
 import { Caller, noise } from '../harness/caller.ts';
 import { expectWhole, watchAcknowledged } from '../harness/invariants.ts';
 import { postFile, wav } from '../harness/files.ts';
 import { System } from '../harness/system.ts';
+import { untilHolds } from '../harness/until.ts';
 
 const run = promisify(execFile);
 const SEGMENT_MS = 400;
@@ -79,14 +79,14 @@ suite('a full disk', () => {
     await caller.midSentenceAfter(3);
     await fill();
     const before = { acks: caller.acks.length, partials: caller.partials };
-    await until(async () => (await fetch(`${system.httpUrl}/readyz`)).status === 503);
+    await untilHolds(async () => (await fetch(`${system.httpUrl}/readyz`)).status === 503);
     const { status, body } = await postFile(system, wav(noise('upload', 2000)), '?session=upload-full');
     expect({ status, code: body['code'], retryable: body['retryable'] }).toEqual({
       status: 507,
       code: 'storage_full',
       retryable: true,
     });
-    await until(() => caller.partials > before.partials + 5);
+    await untilHolds(() => caller.partials > before.partials + 5);
     // One stretch may have found its room before.
     expect(caller.acks.length - before.acks).toBeLessThanOrEqual(1);
     expect((await fetch(`${system.httpUrl}/livez`)).status).toBe(200);
@@ -100,7 +100,3 @@ suite('a full disk', () => {
     expect((await postFile(system, wav(noise('upload', 2000)), '?session=upload-later')).status).toBe(202);
   }, 90_000);
 });
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await pause(50);
-}

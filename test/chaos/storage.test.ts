@@ -2,7 +2,6 @@
  * Object storage that refuses, is slow, breaks off and spoils: what is acknowledged is stored at every moment, and a
  * transcript is whole or the session says that it is not. Real processes on a real S3 server, behind a line with faults.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { openS3 } from '../../infra/objects/s3.ts';
 import type { OpenStore } from '../../infra/objects/s3.ts';
 import { Caller, noise } from '../harness/caller.ts';
@@ -12,6 +11,7 @@ import { postFile, wav } from '../harness/files.ts';
 import { startS3Server } from '../harness/s3-server.ts';
 import type { S3Server } from '../harness/s3-server.ts';
 import { System } from '../harness/system.ts';
+import { untilHolds } from '../harness/until.ts';
 
 const SEGMENT_MS = 400;
 const AUDIO = /\/audio\/\d/;
@@ -82,20 +82,20 @@ suite('object storage', () => {
     await caller.midSentenceAfter(3);
     line.disturb({ fault: FAULTS.refused(500, 'InternalError') });
     const before = { acks: caller.acks.length, partials: caller.partials };
-    await until(async () => (await readiness()) === 503);
+    await untilHolds(async () => (await readiness()) === 503);
     const late = call('refused-newcomer', 2000);
     const turnedAway: string[] = [];
     late.caller.client.on('reconnecting', ({ why }) => turnedAway.push(why));
     const lateCall = late.caller.call();
-    await until(() => turnedAway.length > 0);
+    await untilHolds(() => turnedAway.length > 0);
     expect(turnedAway[0]).toBe('the storage does not answer: try again later');
     const upload = await postFile(system, wav(noise('upload', 1000)), '?session=refused-upload');
     expect(upload).toMatchObject({ status: 503, body: { code: 'storage_unavailable', retryable: true } });
-    await until(() => caller.partials > before.partials + 5);
+    await untilHolds(() => caller.partials > before.partials + 5);
     // One stretch may have been under way.
     expect(caller.acks.length - before.acks).toBeLessThanOrEqual(1);
     line.calm();
-    await until(async () => (await readiness()) === 200);
+    await untilHolds(async () => (await readiness()) === 200);
     await lateCall;
     for (const each of [{ caller, audio, acknowledged }, late]) {
       await each.caller.done();
@@ -135,7 +135,7 @@ suite('object storage', () => {
     for (const worker of system.workers.splice(0)) await worker.kill();
     const made = call(session, ms);
     await made.caller.call();
-    await until(() => made.caller.client.durableBytes === made.audio.length);
+    await untilHolds(() => made.caller.client.durableBytes === made.audio.length);
     return made;
   }
 
@@ -184,7 +184,3 @@ suite('object storage', () => {
     expect(await store.get('sessions/default/checkpoint-rotten/transcript.json')).toBeNull();
   }, 90_000);
 });
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await pause(50);
-}

@@ -18,3 +18,8 @@ export async function until<T>(
     await pause(EVERY_MS);
   }
 }
+
+/** Looks again and again until it holds. */
+export const untilHolds = async (holds: () => Promise<boolean> | boolean): Promise<void> => {
+  await until('it holds', holds, (seen) => seen, 90_000);
+};
