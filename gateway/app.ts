@@ -13,6 +13,7 @@ import { healthRoutes } from './rest/health.ts';
 import { openApiDocument } from './rest/openapi.ts';
 import { problemHandler } from './rest/problem.ts';
 import { sessionRoutes } from './rest/sessions.ts';
+import { uploadRoutes } from './rest/uploads.ts';
 import { workerRoutes } from './rest/workers.ts';
 
 const PAGE = fileURLToPath(new URL('./page/', import.meta.url));
@@ -66,6 +67,7 @@ function buildApp(gateway: Gateway, isDraining: () => boolean): Express {
     next();
   });
   app.use('/v1/sessions', sessionRoutes(gateway));
+  app.use('/v1/uploads', uploadRoutes(gateway));
   app.use('/v1/workers', workerRoutes(gateway));
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
   app.use(express.static(PAGE));

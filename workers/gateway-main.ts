@@ -10,7 +10,7 @@ import { AudioLog } from '../infra/audio-log.ts';
 import { Compaction } from '../infra/audio-log/compaction.ts';
 import type { Config } from '../infra/config.ts';
 import { runProcess } from '../infra/lifecycle.ts';
-import { openObjects } from '../infra/objects/open.ts';
+import { openMultipart, openObjects } from '../infra/objects/open.ts';
 import { openClient } from '../infra/temporal.ts';
 
 /** Until there is identity, everything belongs to one tenant. */
@@ -43,6 +43,7 @@ function settingsOf(config: Config): GatewaySettings {
     maxTenantSessions: config.LONGHAND_MAX_TENANT_SESSIONS,
     maxUploadBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
     uploadStallMs: config.LONGHAND_UPLOAD_STALL_MS,
+    uploadTtlMs: config.LONGHAND_UPLOAD_TTL_MS,
     prepareWaitMs: config.LONGHAND_PREPARE_WAIT_MS,
     keepaliveMs: config.LONGHAND_KEEPALIVE_MS,
     clientGraceMs: config.LONGHAND_CLIENT_GRACE_MS,
@@ -56,6 +57,7 @@ await runProcess('gateway', async (config, log) => {
   const temporal = config.LONGHAND_TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LONGHAND_TEMPORAL_PORT}`;
   const client = openClient(temporal, config.LONGHAND_TEMPORAL_NAMESPACE);
   const objects = await openObjects(config);
+  const multipart = openMultipart(config);
   const settleMs = config.LONGHAND_COMPACT_AFTER_MS;
   const compaction = new Compaction(objects, {
     settleMs,
@@ -68,6 +70,7 @@ await runProcess('gateway', async (config, log) => {
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     audioLog: new AudioLog(objects, { settleMs, seen: (prefix, bytes) => compaction.seen(prefix, bytes) }),
     objects,
+    multipart,
     settings: settingsOf(config),
     log,
   });
@@ -83,6 +86,7 @@ await runProcess('gateway', async (config, log) => {
       await Promise.race([server.drain(), pause(config.LONGHAND_DRAIN_MS)]);
       await client.connection.close();
       objects.close();
+      multipart?.close();
     },
   };
 });

@@ -1,25 +1,21 @@
 /** REST for sessions: post a file, list, look, read the transcript, cancel. */
 import { Router } from 'express';
 import type { Request, Response } from 'express';
-import { randomUUID } from 'node:crypto';
-import type { z } from 'zod';
 import { LOG_BYTES_PER_MS, NAME_PATTERN } from '../../workflows/contract.ts';
-import type { FileInput, SessionRef, SessionView, TranscriptFormat } from '../../workflows/contract.ts';
+import type { SessionRef, TranscriptFormat } from '../../workflows/contract.ts';
 import { render } from '../../workflows/render.ts';
-import { Failure, isFailureType } from '../failures.ts';
+import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { chooseModel, parseParameters, queryObject, targetOf } from '../protocol.ts';
+import { parseParameters, queryObject, targetOf } from '../protocol.ts';
 import { readSegments, readTranscript } from '../transcripts.ts';
 import { refuseOtherMethods } from './methods.ts';
+import { postSession } from './post-session.ts';
 import { listParameters, transcriptParameters } from './schemas.ts';
-import type { sessionSchema } from './schemas.ts';
-import { discardUpload, receiveUpload } from './upload.ts';
-
-export type Session = z.input<typeof sessionSchema>;
+import { failureOf, sessionOf } from './shown-session.ts';
 
 export function sessionRoutes(gateway: Gateway): Router {
   const router = Router();
-  router.post('/', (request, response) => postFile(gateway, request, response));
+  router.post('/', (request, response) => postSession(gateway, request, response));
   router.get('/', (request, response) => listSessions(gateway, request, response));
   router.get('/:id', (request, response) => showSession(gateway, request, response));
   router.delete('/:id', (request, response) => cancelSession(gateway, request, response));
@@ -36,28 +32,6 @@ function refOf(gateway: Gateway, request: Request): SessionRef {
   if (typeof id !== 'string' || !NAME_PATTERN.test(id)) throw new Failure('not_found', 'no such session');
   return { tenant: gateway.settings.tenant, id };
 }
-
-async function postFile(gateway: Gateway, request: Request, response: Response): Promise<void> {
-  const { tenant, weightOf, bounds, catalogue, prepareWaitMs } = gateway.settings;
-  const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
-  const ref = { tenant, id: upload.parameters.session ?? randomUUID() };
-  const { uploadId, fileName, bytes } = upload;
-  const choice = chooseModel(upload.parameters, catalogue);
-  const spec = { ref, ...choice, weight: weightOf(tenant), bounds };
-  const input: FileInput = { kind: 'file', ...spec, uploadId, fileName, uploadBytes: bytes };
-  await gateway.sessions.startFile(input).catch(async (error: unknown) => {
-    // Temporal may have started it all the same: then its upload is needed.
-    if (!(error instanceof Failure && error.type === 'temporal_unavailable')) await discardUpload(gateway, upload);
-    throw error;
-  });
-  const verdict = await gateway.sessions.probed(ref, prepareWaitMs);
-  if (verdict?.ok === false) throw failureOf(verdict.reason, verdict.detail);
-  const view = await gateway.sessions.view(ref);
-  response.status(202).location(`/v1/sessions/${ref.id}`).json(sessionOf(ref, view));
-}
-
-const failureOf = (reason: string | null, detail: string | null): Failure =>
-  new Failure(isFailureType(reason) ? reason : 'session_failed', detail ?? 'the session failed');
 
 async function listSessions(gateway: Gateway, request: Request, response: Response): Promise<void> {
   const { limit, cursor } = parseParameters(listParameters, query(request));
@@ -118,27 +92,4 @@ async function transcriptSoFar(gateway: Gateway, ref: SessionRef, format: Transc
   const audioMs = Math.round(view.throughByte / LOG_BYTES_PER_MS);
   const document = { id, tenant, model, language, state: view.state, audioMs, text, segments };
   return render(document, format);
-}
-
-function sessionOf(ref: SessionRef, view: SessionView): Session {
-  const { lease, throughByte, audioEndByte, reason, detail } = view;
-  const ended = view.state === 'completed';
-  const share = audioEndByte === null || audioEndByte === 0 ? null : Math.min(1, throughByte / audioEndByte);
-  return {
-    id: ref.id,
-    kind: view.kind === 'file' ? 'file' : 'live',
-    state: view.state,
-    model: view.model,
-    language: view.language,
-    priority: view.priority,
-    attached: view.attached,
-    lease: lease === null ? null : { leaseId: lease.leaseId, epoch: lease.epoch, workerId: lease.workerId },
-    epoch: view.epoch,
-    segments: view.nextIndex,
-    transcribedMs: Math.round(throughByte / LOG_BYTES_PER_MS),
-    audioMs: audioEndByte === null ? null : Math.round(audioEndByte / LOG_BYTES_PER_MS),
-    progress: ended ? 1 : share,
-    spans: view.spans,
-    error: reason === null ? null : { code: reason, detail },
-  };
 }

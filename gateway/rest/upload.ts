@@ -2,7 +2,7 @@
 import { Busboy } from '@fastify/busboy';
 import type { BusboyInstance } from '@fastify/busboy';
 import type { Request } from 'express';
-import { randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
@@ -10,6 +10,8 @@ import { objectKeys } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { parseParameters, queryObject, targetOf } from '../protocol.ts';
+import { newUploadId } from '../uploads/upload-id.ts';
+import { plainName } from './file-name.ts';
 import { uploadParameters } from './schemas.ts';
 
 export type UploadParameters = z.output<typeof uploadParameters>;
@@ -20,17 +22,30 @@ export interface Upload {
   /** As the client named it; shown, never used as a path. */
   readonly fileName: string;
   readonly parameters: UploadParameters;
+  /** SHA-256 of the file, base64url; null where it was not asked for. */
+  readonly digest: string | null;
 }
 
 interface Stored {
   readonly uploadId: string;
   readonly bytes: number;
+  readonly digest: string | null;
+}
+
+/** What is done with a file that comes: it is stored, or stored and hashed, or (it is there already) hashed only. */
+export type Keeping = 'store' | 'hash' | 'compare';
+
+interface Receiving {
+  readonly gateway: Gateway;
+  readonly request: Request;
+  readonly query: Record<string, string>;
+  /** Throws when the parameters are wrong. */
+  readonly check: (parameters: UploadParameters) => void;
+  readonly keeping: Keeping;
 }
 
 const MAX_FIELD_BYTES = 1024;
 const MAX_FIELDS = 16;
-const UNNAMED = 'audio';
-const MAX_NAME_LENGTH = 255;
 /** What a form may hold beside its file. */
 const FORM_BYTES = 64 << 10;
 
@@ -39,11 +54,12 @@ export function receiveUpload(
   gateway: Gateway,
   request: Request,
   check: (parameters: UploadParameters) => void,
+  keeping: Keeping = 'store',
 ): Promise<Upload> {
-  const query = queryObject(targetOf(request.url).query);
   refuseLargeBody(gateway, request);
+  const receiving = { gateway, request, query: queryObject(targetOf(request.url).query), check, keeping };
   const isForm = request.is('multipart/form-data') === 'multipart/form-data';
-  return isForm ? receiveForm(gateway, request, query, check) : receiveBody(gateway, request, query, check);
+  return isForm ? receiveForm(receiving) : receiveBody(receiving);
 }
 
 /** A body that says it is too large is not even read. */
@@ -52,31 +68,21 @@ function refuseLargeBody({ settings: { maxUploadBytes } }: Gateway, request: Req
   throw new Failure('upload_too_large', `more than ${maxUploadBytes} bytes`);
 }
 
-export async function discardUpload(gateway: Gateway, { uploadId }: Stored): Promise<void> {
+export async function discardUpload(gateway: Gateway, { uploadId }: Pick<Stored, 'uploadId'>): Promise<void> {
   await gateway.objects.deleteAll(objectKeys.uploads(gateway.settings.tenant, uploadId));
 }
 
-async function receiveBody(
-  gateway: Gateway,
-  request: Request,
-  query: Record<string, string>,
-  check: (parameters: UploadParameters) => void,
-): Promise<Upload> {
+async function receiveBody({ gateway, request, query, check, keeping }: Receiving): Promise<Upload> {
   const parameters = parseParameters(uploadParameters, query);
   check(parameters);
-  return { ...(await store(gateway, request)), fileName: plainName(parameters.filename ?? ''), parameters };
+  return { ...(await store(gateway, request, keeping)), fileName: plainName(parameters.filename ?? ''), parameters };
 }
 
 /** Fields may follow the file: it is stored first, and let go of again when a field is wrong or the form is cut off. */
-async function receiveForm(
-  gateway: Gateway,
-  request: Request,
-  query: Record<string, string>,
-  check: (parameters: UploadParameters) => void,
-): Promise<Upload> {
+async function receiveForm({ gateway, request, query, check, keeping }: Receiving): Promise<Upload> {
   const form = openForm(request);
   const fields = collectFields(form, query);
-  const files = collectFile(form, gateway);
+  const files = collectFile(form, (body) => store(gateway, body, keeping));
   const cut = await pipeline(request, form).then(() => null, cutOff);
   if (cut !== null) files.end(cut);
   const file = await files.stored(cut);
@@ -127,7 +133,7 @@ function collectFields(form: BusboyInstance, query: Record<string, string>) {
   return { values, faults };
 }
 
-function collectFile(form: BusboyInstance, gateway: Gateway) {
+function collectFile(form: BusboyInstance, keep: (body: AsyncIterable<Buffer>) => Promise<Stored>) {
   const faults: Failure[] = [];
   const streams: Readable[] = [];
   let stored: Promise<Stored & { fileName: string }> | null = null;
@@ -142,7 +148,7 @@ function collectFile(form: BusboyInstance, gateway: Gateway) {
     }
     // Left off in the middle, the part must be read on, or the rest of the form never comes.
     const body = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-    stored = store(gateway, body).then((at) => ({ ...at, fileName }));
+    stored = keep(body).then((at) => ({ ...at, fileName }));
     stored.catch(() => stream.resume());
   });
   const none = () => new Failure('invalid_upload', 'the form has no part `file`');
@@ -154,29 +160,38 @@ function collectFile(form: BusboyInstance, gateway: Gateway) {
   };
 }
 
-/** A file name as it may be shown: no path, no control or direction characters, not endless. */
-function plainName(name: string): string {
-  const [last = ''] = name.split(/[/\\]/).slice(-1);
-  const plain = last.replaceAll(/[\p{Cc}\p{Cf}]/gu, '').slice(0, MAX_NAME_LENGTH);
-  return plain.toWellFormed().trim() || UNNAMED;
-}
-
 /** Stores a body under an id of our own; one that is empty, too large or cut off leaves nothing behind. */
-async function store(gateway: Gateway, body: AsyncIterable<Buffer>): Promise<Stored> {
-  const uploadId = randomUUID();
-  const key = objectKeys.upload(gateway.settings.tenant, uploadId);
-  const bytes = await gateway.objects.putStream(key, limited(body, gateway.settings.maxUploadBytes));
-  if (bytes > 0) return { uploadId, bytes };
-  await discardUpload(gateway, { uploadId, bytes });
+async function store(gateway: Gateway, body: AsyncIterable<Buffer>, keeping: Keeping): Promise<Stored> {
+  const uploadId = newUploadId();
+  const hash = keeping === 'store' ? null : createHash('sha256');
+  const checked = limited(body, gateway.settings.maxUploadBytes, (chunk) => hash?.update(chunk));
+  const bytes = await (keeping === 'compare' ? counted(checked) : putUpload(gateway, uploadId, checked));
+  const stored = { uploadId, bytes, digest: hash?.digest('base64url') ?? null };
+  if (bytes > 0) return stored;
+  await discardUpload(gateway, stored);
   throw new Failure('empty_audio', 'the file is empty');
 }
 
-async function* limited(body: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+const putUpload = (gateway: Gateway, uploadId: string, body: AsyncIterable<Buffer>): Promise<number> =>
+  gateway.objects.putStream(objectKeys.upload(gateway.settings.tenant, uploadId), body);
+
+async function counted(body: AsyncIterable<Buffer>): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of body) bytes += chunk.length;
+  return bytes;
+}
+
+async function* limited(
+  body: AsyncIterable<Buffer>,
+  maxBytes: number,
+  seen: (chunk: Buffer) => void,
+): AsyncGenerator<Buffer> {
   let bytes = 0;
   try {
     for await (const chunk of body) {
       bytes += chunk.length;
       if (bytes > maxBytes) throw new Failure('upload_too_large', `more than ${maxBytes} bytes`);
+      seen(chunk);
       yield chunk;
     }
   } catch (error) {

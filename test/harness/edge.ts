@@ -38,6 +38,7 @@ const settings: GatewaySettings = {
   maxTenantSessions: 1000,
   origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
+  uploadTtlMs: 3_600_000,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,
   keepaliveMs: 15_000,
@@ -74,7 +75,16 @@ export class Edge {
     const log: Log = { info: say('info'), warn: say('warn'), error: say('error') };
     const { objects, sessions, audioLog } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
-    this.gateway = { address, objects, sessions, audioLog, log, settings: { ...settings, ...changes }, ...ports };
+    this.gateway = {
+      address,
+      objects,
+      sessions,
+      audioLog,
+      log,
+      multipart: null,
+      settings: { ...settings, ...changes },
+      ...ports,
+    };
     this.server = buildGateway(this.gateway);
   }
 
