@@ -13,7 +13,8 @@ import { readSegments, readTranscript } from '../transcripts.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { listParameters, transcriptParameters } from './schemas.ts';
 import type { sessionSchema } from './schemas.ts';
-import { discardUpload, receiveUpload } from './upload.ts';
+import { discardUpload } from './stored-upload.ts';
+import { receiveUpload } from './upload.ts';
 
 export type Session = z.input<typeof sessionSchema>;
 
