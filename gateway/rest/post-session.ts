@@ -1,17 +1,18 @@
 /** `POST /v1/sessions`: starts the session of a file that comes with the request, or of an upload that came before it. */
 import type { Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
-import type { FileInput, SessionRef } from '../../workflows/contract.ts';
+import type { SessionRef } from '../../workflows/contract.ts';
 import { isUploadId } from '../../workflows/uploads.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { chooseModel } from '../protocol.ts';
 import { Uploads } from '../uploads/uploads.ts';
+import { failureOf, refuseUndecodable, startFileSession } from './file-session.ts';
 import { fingerprintOf, idempotencyKey, idOfKey, mismatch } from './idempotency.ts';
 import { isJson, readJson } from './json-body.ts';
 import { fromUploadBody } from './schemas.ts';
-import { failureOf, sessionOf } from './shown-session.ts';
-import { discardUpload, receiveUpload } from './upload.ts';
+import { sessionOf } from './shown-session.ts';
+import { receiveUpload } from './upload.ts';
 import type { UploadParameters } from './upload.ts';
 
 /** A JSON body holds a few names. */
@@ -24,11 +25,11 @@ interface Wanted {
   /** What the same request holds when it is made again; null where making it again is making another. */
   readonly fingerprint: string | null;
   /** What it is to be made from; null: the session is there, and nothing was kept. */
-  readonly source: Pick<FileInput, 'uploadId' | 'fileName' | 'uploadBytes'> | null;
+  readonly source: { readonly uploadId: string; readonly fileName: string; readonly bytes: number } | null;
   /** Why not, where the session is there and was made from something else. */
   readonly otherwise: Failure;
-  /** Lets go of what was stored for nothing. */
-  readonly discard: () => Promise<void>;
+  /** The upload came before the request, and stays where no session can be started. */
+  readonly keepUpload: boolean;
 }
 
 export async function postSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
@@ -54,9 +55,9 @@ async function byFile(gateway: Gateway, request: Request, key: string | null): P
     ref: keyed ?? { tenant, id: parameters.session ?? randomUUID() },
     parameters,
     fingerprint: digest === null ? null : fingerprintOf({ ...parameters, filename: fileName }, digest),
-    source: isThere ? null : { uploadId, fileName, uploadBytes: bytes },
+    source: isThere ? null : { uploadId, fileName, bytes },
     otherwise: mismatch('session'),
-    discard: () => discardUpload(gateway, upload),
+    keepUpload: false,
   };
 }
 
@@ -71,13 +72,13 @@ async function byUpload(gateway: Gateway, request: Request, key: string | null):
   const ref = { tenant, id };
   const common = { ref, parameters, fingerprint: fingerprintOf(parameters, `upload ${uploadId}`) };
   const otherwise = key === null ? exists(ref) : mismatch('session');
-  const kept = { ...common, otherwise, discard: () => Promise.resolve() };
+  const kept = { ...common, otherwise, keepUpload: true };
   if ((await gateway.sessions.fingerprint(ref)) !== null) return { ...kept, source: null };
   // A claim is for ever: it is not wasted on a name that is taken.
   if (await gateway.sessions.exists(ref)) throw otherwise;
   const upload = await new Uploads(gateway.objects, tenant, uploadTtlMs).claim(uploadId, id);
   const fileName = parameters.filename ?? upload.fileName;
-  return { ...kept, source: { uploadId, fileName, uploadBytes: upload.bytes } };
+  return { ...kept, source: { uploadId, fileName, bytes: upload.bytes } };
 }
 
 const exists = ({ id }: SessionRef): Failure =>
@@ -91,17 +92,12 @@ function refuseName({ session }: UploadParameters): void {
 
 /** Answers false when the session is there already, made by the same key. */
 async function start(gateway: Gateway, wanted: Wanted, source: NonNullable<Wanted['source']>): Promise<boolean> {
-  const { tenant, weightOf, bounds, catalogue } = gateway.settings;
-  const { ref, parameters, fingerprint, discard } = wanted;
-  const spec = { ref, ...chooseModel(parameters, catalogue), weight: weightOf(tenant), bounds };
-  const input: FileInput = { kind: 'file', ...spec, ...source, ...(fingerprint === null ? {} : { fingerprint }) };
+  const { ref, parameters, fingerprint, keepUpload } = wanted;
+  const choice = chooseModel(parameters, gateway.settings.catalogue);
   try {
-    await gateway.sessions.startFile(input);
+    await startFileSession(gateway, source, choice, { id: ref.id, fingerprint, keepUpload });
     return true;
   } catch (error) {
-    // Temporal may have started it all the same: then its upload is needed.
-    if (error instanceof Failure && error.type === 'temporal_unavailable') throw error;
-    await discard();
     const isAgain = error instanceof Failure && error.type === 'session_exists' && fingerprint !== null;
     if (!isAgain || (await gateway.sessions.fingerprint(ref)) === null) throw error;
     return false;
@@ -114,9 +110,8 @@ async function requireSame(gateway: Gateway, { ref, fingerprint, otherwise }: Wa
 
 /** The decoder's verdict, where it comes soon; a request made again is told what the first one was told. */
 async function answer(gateway: Gateway, ref: SessionRef, isNew: boolean, response: Response): Promise<void> {
-  const verdict = await gateway.sessions.probed(ref, gateway.settings.prepareWaitMs);
-  if (verdict?.ok === false) throw failureOf(verdict.reason, verdict.detail);
+  await refuseUndecodable(gateway, ref);
   const view = await gateway.sessions.view(ref);
-  if (!isNew && verdict === null && view.state === 'failed') throw failureOf(view.reason, view.detail);
+  if (!isNew && view.state === 'failed') throw failureOf(view.reason, view.detail);
   response.status(202).location(`/v1/sessions/${ref.id}`).json(sessionOf(ref, view));
 }

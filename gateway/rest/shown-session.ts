@@ -2,13 +2,9 @@
 import type { z } from 'zod';
 import { LOG_BYTES_PER_MS } from '../../workflows/contract.ts';
 import type { SessionRef, SessionView } from '../../workflows/contract.ts';
-import { Failure, isFailureType } from '../failures.ts';
 import type { sessionSchema } from './schemas.ts';
 
 export type Session = z.input<typeof sessionSchema>;
-
-export const failureOf = (reason: string | null, detail: string | null): Failure =>
-  new Failure(isFailureType(reason) ? reason : 'session_failed', detail ?? 'the session failed');
 
 export function sessionOf(ref: SessionRef, view: SessionView): Session {
   const { lease, throughByte, audioEndByte, reason, detail } = view;

@@ -68,7 +68,7 @@ export class TusStore extends DataStore {
   async #store(id: string, offset: number, bytes: Uint8Array): Promise<void> {
     if (await this.#objects.create(objectKeys.uploadPart(this.#tenant, id, offset), bytes)) return;
     // Another connection of the same client was quicker: it asks how far it is, and goes on from there.
-    throw ERRORS.INVALID_OFFSET;
+    throw Object.assign(new Error('another part begins there'), ERRORS.INVALID_OFFSET);
   }
 }
 

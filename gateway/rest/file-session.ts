@@ -1,0 +1,47 @@
+/** A stored upload becomes a session. */
+import { randomUUID } from 'node:crypto';
+import type { FileInput, SessionRef } from '../../workflows/contract.ts';
+import { Failure, isFailureType } from '../failures.ts';
+import type { Gateway } from '../ports.ts';
+import type { Choice } from '../protocol.ts';
+import { discardUpload } from './stored-upload.ts';
+import type { StoredUpload } from './stored-upload.ts';
+
+export interface FileSessionOptions {
+  /** Of the session; one of ours if none is given. */
+  readonly id?: string | undefined;
+  /** What an Idempotency-Key must come with again. */
+  readonly fingerprint?: string | null;
+  /** The upload was there before: it stays where no session can be started. */
+  readonly keepUpload?: boolean;
+}
+
+/** Starts the session of a file; where that fails the upload is let go of. */
+export async function startFileSession(
+  gateway: Gateway,
+  { uploadId, bytes, fileName }: Pick<StoredUpload, 'uploadId' | 'bytes'> & { readonly fileName: string },
+  choice: Choice,
+  { id = randomUUID(), fingerprint = null, keepUpload = false }: FileSessionOptions = {},
+): Promise<SessionRef> {
+  const { tenant, weightOf, bounds } = gateway.settings;
+  const ref = { tenant, id };
+  const spec = { ref, ...choice, weight: weightOf(tenant), bounds };
+  const file = { uploadId, fileName, uploadBytes: bytes, ...(fingerprint === null ? {} : { fingerprint }) };
+  const input: FileInput = { kind: 'file', ...spec, ...file };
+  await gateway.sessions.startFile(input).catch(async (error: unknown) => {
+    // Temporal may have started it all the same: then its upload is needed.
+    const mayBeStarted = error instanceof Failure && error.type === 'temporal_unavailable';
+    if (!mayBeStarted && !keepUpload) await discardUpload(gateway, { uploadId });
+    throw error;
+  });
+  return ref;
+}
+
+/** Throws why the file cannot be decoded, if the decoder says so in time. */
+export async function refuseUndecodable({ sessions, settings }: Gateway, ref: SessionRef): Promise<void> {
+  const verdict = await sessions.probed(ref, settings.prepareWaitMs);
+  if (verdict?.ok === false) throw failureOf(verdict.reason, verdict.detail);
+}
+
+export const failureOf = (reason: string | null, detail: string | null): Failure =>
+  new Failure(isFailureType(reason) ? reason : 'session_failed', detail ?? 'the session failed');
