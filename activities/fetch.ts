@@ -28,7 +28,7 @@ interface FoundFile {
   close(): void;
 }
 
-const BEAT_MS = 5000;
+const BEAT_MS = 2000;
 /** Answers after which it may be asked again: later, too many requests, and what is the server's own fault. */
 const MAY_PASS: readonly number[] = [408, 425, 429];
 

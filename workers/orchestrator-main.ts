@@ -2,15 +2,21 @@
 import { Worker } from '@temporalio/worker';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createFetching } from '../activities/fetch.ts';
 import { createPrepare } from '../activities/prepare.ts';
 import { createTranscripts } from '../activities/transcript.ts';
+import { createWebhooks } from '../activities/webhook.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
 import { openObjects } from '../infra/objects/open.ts';
+import { OutboundGuard } from '../infra/outbound/guard.ts';
+import { OutboundHttp } from '../infra/outbound/http.ts';
 import { openScratch } from '../infra/scratch.ts';
-import { installRuntime, openWorkerConnection } from '../infra/temporal.ts';
-import { CONTROL_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
+import { installRuntime, openClient, openWorkerConnection } from '../infra/temporal.ts';
+import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
+import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { isDisabled } from './receivers.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
 
@@ -26,6 +32,21 @@ await runProcess('orchestrator', async (config, log) => {
     decoder: await openDecoder(config),
     audioLog,
     spanMs: config.LONGHAND_SPAN_MS,
+  });
+  const outbound = new OutboundHttp(new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW), config.LONGHAND_UPLOAD_STALL_MS);
+  const fetching = createFetching({
+    http: outbound,
+    uploads: objects,
+    maxBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
+    limitMs: config.LONGHAND_FETCH_LIMIT_MS,
+    attempts: config.LONGHAND_FETCH_ATTEMPTS,
+  });
+  const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
+  const webhooks = createWebhooks({
+    http: outbound,
+    secrets: config.LONGHAND_WEBHOOK_SECRET,
+    isDisabled: (tenant, receiver) => isDisabled(client, tenant, receiver),
+    timeoutMs: config.LONGHAND_WEBHOOK_TIMEOUT_MS,
   });
   const shared = {
     connection,
@@ -50,12 +71,26 @@ await runProcess('orchestrator', async (config, log) => {
     activities: { ...preparation },
     maxConcurrentActivityTaskExecutions: config.LONGHAND_PREPARE_SLOTS,
   });
-  const workers = [control, preparing];
+  const fetchers = await Worker.create({
+    ...shared,
+    taskQueue: FETCH_QUEUE,
+    activities: { ...fetching },
+    maxConcurrentActivityTaskExecutions: config.LONGHAND_FETCH_SLOTS,
+  });
+  const delivering = await Worker.create({
+    ...shared,
+    taskQueue: DELIVERY_QUEUE,
+    activities: { ...webhooks },
+    maxConcurrentActivityTaskExecutions: config.LONGHAND_WEBHOOK_SLOTS,
+  });
+  const workers = [control, preparing, fetchers, delivering];
   const run = Promise.all(workers.map((worker) => worker.run()));
   return {
     drain: async () => {
       for (const worker of workers) worker.shutdown();
       await run;
+      await outbound.close();
+      await client.connection.close();
       await connection.close();
       objects.close();
     },

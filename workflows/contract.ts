@@ -19,6 +19,9 @@ export const CONTROL_QUEUE = 'orchestrator';
 /** Task queue of what prepares files, which takes minutes to hours: it has slots of its own. */
 export const PREPARE_QUEUE = 'orchestrator.prepare';
 
+/** Task queue of the orchestrator for files that are fetched from an address: slow servers hold nothing else up. */
+export const FETCH_QUEUE = 'orchestrator.fetch';
+
 /** Task queue that every worker of a model polls while it has a free slot: waiting there is waiting for a worker. */
 export const poolQueue = (model: string): string => `pool.${model}`;
 
@@ -531,7 +534,7 @@ export interface WorkerFacts {
   readonly startedAt: string;
 }
 
-/** Control activities, on {@link CONTROL_QUEUE}; `fetchUpload`, `probeAudio` and `decodeAudio` on {@link PREPARE_QUEUE}. */
+/** Control activities, on {@link CONTROL_QUEUE}; `fetchUpload` on {@link FETCH_QUEUE}, `probeAudio` and `decodeAudio` on {@link PREPARE_QUEUE}. */
 export interface ControlActivities {
   checkpointTranscript(args: CheckpointArgs): Promise<void>;
   writeTranscript(args: WriteTranscriptArgs): Promise<TranscriptWritten>;

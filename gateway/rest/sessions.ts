@@ -10,6 +10,8 @@ import type { Gateway } from '../ports.ts';
 import { chooseModel, parseParameters, queryObject, targetOf } from '../protocol.ts';
 import { readSegments, readTranscript } from '../transcripts.ts';
 import { failureOf, refuseUndecodable, startFileSession } from './file-session.ts';
+import { startFromUrl } from './from-url.ts';
+import { isJson } from './json-body.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { listParameters, transcriptParameters } from './schemas.ts';
 import type { sessionSchema } from './schemas.ts';
@@ -38,13 +40,17 @@ function refOf(gateway: Gateway, request: Request): SessionRef {
 }
 
 async function postFile(gateway: Gateway, request: Request, response: Response): Promise<void> {
-  const { catalogue } = gateway.settings;
-  const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
-  const choice = chooseModel(upload.parameters, catalogue);
-  const ref = await startFileSession(gateway, upload, choice, upload.parameters.session);
+  const ref = isJson(request) ? await startFromUrl(gateway, request) : await startFromBody(gateway, request);
   await refuseUndecodable(gateway, ref);
   const view = await gateway.sessions.view(ref);
   response.status(202).location(`/v1/sessions/${ref.id}`).json(sessionOf(ref, view));
+}
+
+async function startFromBody(gateway: Gateway, request: Request): Promise<SessionRef> {
+  const { catalogue } = gateway.settings;
+  const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
+  const choice = chooseModel(upload.parameters, catalogue);
+  return startFileSession(gateway, upload, choice, upload.parameters.session);
 }
 
 async function listSessions(gateway: Gateway, request: Request, response: Response): Promise<void> {

@@ -9,6 +9,7 @@ import type { WorkflowBundle } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
 import {
   CONTROL_QUEUE,
+  FETCH_QUEUE,
   poolQueue,
   PREPARE_QUEUE,
   QUERY,
@@ -155,6 +156,7 @@ export class Stage {
     const workers = await Promise.all([
       Worker.create({ ...worker, taskQueue: CONTROL_QUEUE, workflowBundle, activities: { ...this.#control } }),
       Worker.create({ ...worker, taskQueue: PREPARE_QUEUE, activities: { ...this.#control } }),
+      Worker.create({ ...worker, taskQueue: FETCH_QUEUE, activities: { ...this.#control } }),
       Worker.create({ ...worker, taskQueue: DELIVERY_QUEUE, activities: { ...this.#delivery } }),
       Worker.create({ ...worker, taskQueue: poolQueue('en'), activities: { ...this.#pool } }),
       Worker.create({ ...worker, taskQueue: workerQueue('w'), activities: { ...this.#worker } }),
