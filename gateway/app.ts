@@ -2,6 +2,7 @@
 import express from 'express';
 import type { Express } from 'express';
 import helmet from 'helmet';
+import { setMaxListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
@@ -13,8 +14,7 @@ import type { Gateway } from './ports.ts';
 import { healthRoutes } from './rest/health.ts';
 import { openApiDocument } from './rest/openapi.ts';
 import { problemHandler } from './rest/problem.ts';
-import { sessionRoutes } from './rest/sessions.ts';
-import { workerRoutes } from './rest/workers.ts';
+import { apiRoutes } from './rest/routes.ts';
 
 const PAGE = fileURLToPath(new URL('./page/', import.meta.url));
 
@@ -27,6 +27,8 @@ export interface GatewayServer {
 
 export function buildGateway(gateway: Gateway): GatewayServer {
   const ending = new AbortController();
+  // As many listen as wait for a transcript.
+  setMaxListeners(0, ending.signal);
   const live = new LiveServer(gateway);
   const http = createServer(buildApp(gateway, ending.signal));
   // An upload may take as long as it likes, as long as it moves.
@@ -68,8 +70,7 @@ function buildApp(gateway: Gateway, ending: AbortSignal): Express {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();
   });
-  app.use('/v1/sessions', sessionRoutes(gateway));
-  app.use('/v1/workers', workerRoutes(gateway));
+  for (const [prefix, routes] of apiRoutes(gateway)) app.use(prefix, routes);
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
   app.use(express.static(PAGE));
   app.use((request) => {

@@ -30,11 +30,13 @@ export function patience(response: Response, limitMs: number, gatewayEnds: Abort
   const ending = end('gatewayEnds');
   gatewayEnds.addEventListener('abort', ending);
   if (gatewayEnds.aborted) ending();
-  response.once('close', () => {
+  const gone = (): void => {
     clearTimeout(timer);
     gatewayEnds.removeEventListener('abort', ending);
     end('clientGone')();
-  });
+  };
+  if (response.closed) gone();
+  else response.once('close', gone);
   return ended.signal;
 }
 
