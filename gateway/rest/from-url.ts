@@ -5,10 +5,11 @@ import { z } from 'zod';
 import type { FileInput, SessionRef } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { MAX_URL_LENGTH, chooseModel, queryObject, targetOf } from '../protocol.ts';
+import { MAX_URL_LENGTH, chooseModel } from '../protocol.ts';
 import { webhookFor } from '../webhooks/target.ts';
 import { readJson } from './json-body.ts';
 import { uploadParameters } from './schemas.ts';
+import { queryOf } from './session-ref.ts';
 import { plainName } from './upload.ts';
 
 const MAX_JSON_BYTES = 16 << 10;
@@ -20,7 +21,7 @@ export const fromUrlBody = z.strictObject({
 
 /** Starts the session; what is at the address is known later. */
 export async function startFromUrl(gateway: Gateway, request: Request): Promise<SessionRef> {
-  const [inQuery] = Object.keys(queryObject(targetOf(request.url).query));
+  const [inQuery] = Object.keys(queryOf(request));
   if (inQuery !== undefined) {
     throw new Failure('invalid_parameter', `${inQuery}: beside a JSON body everything stands in the body`);
   }

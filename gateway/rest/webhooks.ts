@@ -6,10 +6,11 @@ import { MESSAGE_ID_PATTERN, RECEIVER_PATTERN } from '../../workflows/webhook/co
 import type { MessageView } from '../../workflows/webhook/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { parseParameters, queryObject, targetOf } from '../protocol.ts';
+import { parseParameters } from '../protocol.ts';
 import type { WebhookState } from '../webhooks/port.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { listParameters } from './schemas.ts';
+import { queryOf } from './session-ref.ts';
 import { webhookParameters } from './webhook-schemas.ts';
 import type { receiverListSchema, webhookListSchema, webhookSchema } from './webhook-schemas.ts';
 
@@ -45,8 +46,6 @@ export function webhookRoutes(gateway: Gateway): Router {
   });
   return refuseOtherMethods(router);
 }
-
-const queryOf = (request: Request): Record<string, string> => queryObject(targetOf(request.url).query);
 
 /** A name that cannot be one is answered like one that does not exist. */
 function named(request: Request, pattern: RegExp, none: string): string {
