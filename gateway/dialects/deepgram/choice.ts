@@ -5,7 +5,8 @@ import type { Catalogue, Choice } from '../../protocol.ts';
 import type { Parameters, Warning } from './parameters.ts';
 
 /** Families of Deepgram's own models: who only changes the address asks for one of them. */
-const DEEPGRAM_MODEL = /^(2-)?(nova|enhanced|base|whisper|general|meeting|phonecall|voicemail|finance|conversationalai|video|medical|drivethru|automotive|atc)(-[a-z0-9-]+)?$/i;
+const DEEPGRAM_MODEL =
+  /^(2-)?(nova|enhanced|base|whisper|general|meeting|phonecall|voicemail|finance|conversationalai|video|medical|drivethru|automotive|atc)(-[a-z0-9-]+)?$/i;
 
 export interface Chosen {
   readonly choice: Choice;
@@ -17,10 +18,7 @@ export function chooseFor(parameters: Parameters, catalogue: Catalogue): Chosen 
   const { model, warnings } = modelFor(parameters.text('model'), catalogue);
   const asked = parameters.text('language');
   const language = asked === null ? null : languageFor(asked, model, catalogue);
-  const choice = chooseModel(
-    { model, ...(language === null ? {} : { language }), priority: 'normal' },
-    catalogue,
-  );
+  const choice = chooseModel({ model, ...(language === null ? {} : { language }), priority: 'normal' }, catalogue);
   if (asked === null || choice.language === asked) return { choice, warnings };
   const message = `${shown(asked)}: model ${choice.model} knows ${choice.language}, of no region`;
   return { choice, warnings: [...warnings, { parameter: 'language', type: 'substituted', message }] };

@@ -16,10 +16,26 @@ interface Said {
 const SAID: Partial<Record<FailureType, Said>> = {
   unknown_parameter: { status: 400, code: 'INVALID_QUERY_PARAMETER', says: 'Failed to deserialize query parameters' },
   invalid_parameter: { status: 400, code: 'INVALID_QUERY_PARAMETER', says: 'Failed to deserialize query parameters' },
-  unknown_model: { status: 400, code: 'Bad Request', says: 'Bad Request: No such model/language/tier combination found' },
-  unknown_language: { status: 400, code: 'Bad Request', says: 'Bad Request: No such model/language/tier combination found' },
-  unsupported_audio: { status: 400, code: 'Bad Request', says: 'Bad Request: failed to process audio: corrupt or unsupported data' },
-  empty_audio: { status: 400, code: 'Bad Request', says: 'Bad Request: failed to process audio: corrupt or unsupported data' },
+  unknown_model: {
+    status: 400,
+    code: 'Bad Request',
+    says: 'Bad Request: No such model/language/tier combination found',
+  },
+  unknown_language: {
+    status: 400,
+    code: 'Bad Request',
+    says: 'Bad Request: No such model/language/tier combination found',
+  },
+  unsupported_audio: {
+    status: 400,
+    code: 'Bad Request',
+    says: 'Bad Request: failed to process audio: corrupt or unsupported data',
+  },
+  empty_audio: {
+    status: 400,
+    code: 'Bad Request',
+    says: 'Bad Request: failed to process audio: corrupt or unsupported data',
+  },
   invalid_upload: { status: 400, code: 'Bad Request', says: 'Bad Request' },
   incomplete_upload: { status: 400, code: 'Bad Request', says: 'Bad Request' },
   upload_too_large: { status: 413, code: 'PAYLOAD_TOO_LARGE', says: 'Payload too large' },

@@ -47,18 +47,29 @@ const list = { repeatable: true };
 
 export const PARAMETERS = {
   model: row(BOTH, 'supported', 'text', 'a model that is served here, or an alias of one'),
-  language: row(BOTH, 'supported', 'text', 'a language of the model; of `en-US` the region is reported, if the model knows `en` only'),
+  language: row(
+    BOTH,
+    'supported',
+    'text',
+    'a language of the model; of `en-US` the region is reported, if the model knows `en` only',
+  ),
   version: row(BOTH, 'reported', 'text', 'a model has one version here', { idle: ['latest'] }),
   encoding: row(BOTH, 'supported', ENCODINGS, 'raw samples; compressed ones are told from the stream itself'),
   sample_rate: row(BOTH, 'supported', 'wholeNumber', 'of raw samples'),
   channels: row(BOTH, 'supported', 'wholeNumber', 'of raw samples, mixed to one unless `multichannel` is asked for'),
   multichannel: row(BOTH, 'supported', 'boolean', 'each channel has its own results'),
   punctuate: row(BOTH, 'supported', 'boolean', 'as the model writes; otherwise small letters without punctuation'),
-  smart_format: row(BOTH, 'reported', 'boolean', 'punctuation and paragraphs are given; numbers, dates and the like stay as the model writes them', off),
+  smart_format: row(
+    BOTH,
+    'reported',
+    'boolean',
+    'punctuation and paragraphs are given; numbers, dates and the like stay as the model writes them',
+    off,
+  ),
   interim_results: row(LIVE, 'supported', 'boolean', 'partials, without words'),
   vad_events: row(LIVE, 'supported', 'boolean', '`SpeechStarted`, with the first words of an utterance'),
   utterance_end_ms: row(LIVE, 'supported', 'wholeNumber', '`UtteranceEnd`, by the time of the audio'),
-  endpointing: row(LIVE, 'reported', 'text', 'where an utterance ends is the model\'s own setting'),
+  endpointing: row(LIVE, 'reported', 'text', "where an utterance ends is the model's own setting"),
   paragraphs: row(FILE, 'supported', 'boolean', 'cut between sentences, at pauses and after five'),
   utterances: row(FILE, 'supported', 'boolean', 'cut at pauses'),
   utt_split: row(FILE, 'supported', 'seconds', 'the pause between utterances, 0.8 s by default'),
@@ -67,8 +78,13 @@ export const PARAMETERS = {
   tag: row(BOTH, 'supported', 'text', 'given back in `metadata.tags`', list),
   extra: row(BOTH, 'supported', 'text', '`key:value`, given back in `metadata.extra`', list),
   mip_opt_out: row(BOTH, 'supported', 'boolean', 'no audio is used to improve models, whatever is asked for'),
-  session: row(BOTH, 'supported', 'text', 'Longhand\'s own: names the session, to take a live one up again'),
-  index: row(LIVE, 'supported', 'wholeNumber', 'Longhand\'s own: finals the client already has of a session that it takes up again'),
+  session: row(BOTH, 'supported', 'text', "Longhand's own: names the session, to take a live one up again"),
+  index: row(
+    LIVE,
+    'supported',
+    'wholeNumber',
+    "Longhand's own: finals the client already has of a session that it takes up again",
+  ),
   keyterm: row(BOTH, 'reported', 'text', 'the models take no hints', list),
   keywords: row(BOTH, 'reported', 'text', 'the models take no hints', list),
   numerals: row(BOTH, 'reported', 'boolean', 'numbers stay as the model writes them', off),
@@ -148,7 +164,10 @@ function check(name: string, values: readonly string[], endpoint: Endpoint): War
     throw new Failure('unknown_parameter', `${shown(name)} is no parameter: one of ${namesAt(endpoint).join(', ')}`);
   }
   if (!known.at.includes(endpoint)) {
-    throw new Failure('invalid_parameter', `${name}: not for ${endpoint === 'live' ? 'live audio' : 'pre-recorded audio'}`);
+    throw new Failure(
+      'invalid_parameter',
+      `${name}: not for ${endpoint === 'live' ? 'live audio' : 'pre-recorded audio'}`,
+    );
   }
   if (values.length > 1 && known.repeatable !== true) {
     throw new Failure('invalid_parameter', `${name}: given more than once`);
@@ -164,8 +183,10 @@ const isIdle = (value: string, { idle = [] }: Row): boolean => idle.includes(val
 const rowOf = (name: string): Row | null =>
   Object.hasOwn(PARAMETERS, name) ? PARAMETERS[name as ParameterName] : null;
 
+const rows = (): readonly (readonly [string, Row])[] => Object.entries(PARAMETERS);
+
 const namesAt = (endpoint: Endpoint): string[] =>
-  (Object.entries(PARAMETERS) as [string, Row][]).flatMap(([name, { at }]) => (at.includes(endpoint) ? [name] : []));
+  rows().flatMap(([name, { at }]) => (at.includes(endpoint) ? [name] : []));
 
 const MAX_TEXT_LENGTH = 2048;
 
@@ -186,9 +207,9 @@ function checkValue(name: string, value: string, kind: Kind): void {
 
 /** The table of docs/dialects/deepgram.md. */
 export function parameterTable(): string {
-  const rows = (Object.entries(PARAMETERS) as [string, Row][]).map(([name, { at, handling, says }]) => {
+  const lines = rows().map(([name, { at, handling, says }]) => {
     const where = at.length === 2 ? 'both' : at[0] === 'live' ? 'live' : 'pre-recorded';
     return `| \`${name}\` | ${where} | ${handling} | ${says} |`;
   });
-  return ['| parameter | where | here | what |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  return ['| parameter | where | here | what |', '| --- | --- | --- | --- |', ...lines].join('\n');
 }

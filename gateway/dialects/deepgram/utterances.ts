@@ -55,7 +55,13 @@ export function utterancesOf(
     grouped(piecesOf(segments), (group, next) => pauseMs(group, next) >= splitMs).map((group, index) => {
       const piece = joined(group);
       const id = uuidOf(`utterance/${requestId}/${channel}/${index}`);
-      return { start: seconds(piece.startMs), end: seconds(piece.endMs), ...alternativeOf([piece], punctuate), channel, id };
+      return {
+        start: seconds(piece.startMs),
+        end: seconds(piece.endMs),
+        ...alternativeOf([piece], punctuate),
+        channel,
+        id,
+      };
     }),
   );
   return all.sort((a, b) => a.start - b.start);

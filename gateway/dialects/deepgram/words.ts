@@ -37,7 +37,13 @@ export function listenWord({ text, startMs, endMs, confidence }: Word, punctuate
 
 /** A text as it is given: as the model wrote it, or bare. */
 export const transcriptOf = (text: string, punctuate: boolean): string =>
-  punctuate ? text : text.split(/\s+/).filter((word) => word !== '').map(bareWord).join(' ');
+  punctuate
+    ? text
+    : text
+        .split(/\s+/)
+        .filter((word) => word !== '')
+        .map(bareWord)
+        .join(' ');
 
 export function alternativeOf(segments: readonly Pick<Segment, 'text' | 'words'>[], punctuate: boolean): Alternative {
   const text = segments.map((segment) => segment.text).join(' ');
@@ -60,5 +66,7 @@ export const modelUuid = (model: string): string => uuidOf(`model/${model}`);
 /** A UUID that is always the same for the same text (RFC 9562, version 8). */
 export function uuidOf(text: string): string {
   const hex = createHash('sha256').update(`longhand/${text}`).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-');
+  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
+    '-',
+  );
 }
