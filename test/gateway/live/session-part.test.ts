@@ -52,7 +52,17 @@ async function setup() {
       gone: () => gone.push(n),
     });
   const [first, second] = clients as [SessionClient, SessionClient];
-  return { link, line: line as unknown as Line, client: pair.client, server: pair.server, first, second, serve, heard, gone };
+  return {
+    link,
+    line: line as unknown as Line,
+    client: pair.client,
+    server: pair.server,
+    first,
+    second,
+    serve,
+    heard,
+    gone,
+  };
 }
 
 test('nothing is read before each session is open, and each is given all', async () => {

@@ -9,10 +9,14 @@ const REASON =
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
+interface NotedLine extends Line {
+  isHeld: boolean;
+}
+
 /** A conversation over a line that only notes what is done with it. */
 function begun() {
   const closed: [number, string][] = [];
-  const line = {
+  const line: NotedLine = {
     isHeld: false,
     open: () => undefined,
     join: () => line,
@@ -21,8 +25,11 @@ function begun() {
     send: () => undefined,
     hold: () => undefined,
     fail: () => undefined,
-    close: (code: number, reason: string) => void closed.push([code, reason]),
-  } satisfies Line;
+    close: (code: number, reason: string) => {
+      closed.push([code, reason]);
+      conversation.gone?.();
+    },
+  };
   const catalogue = { defaultModel: 'en', models: { en: { languages: ['en'] } }, aliases: {} };
   const query = new URLSearchParams('encoding=linear16&sample_rate=16000');
   const conversation = deepgramDialect(catalogue)
