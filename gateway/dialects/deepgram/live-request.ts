@@ -75,7 +75,11 @@ function audioOf(parameters: Parameters): LiveAudio {
     throw new Failure('invalid_parameter', `channels: ${channels} is not 1 to ${MAX_CHANNELS}`);
   }
   const multichannel = parameters.isOn('multichannel') && channels > 1;
-  return { raw: rawOf(parameters), channels, multichannel };
+  const raw = rawOf(parameters);
+  if (raw === null) {
+    throw new Failure('invalid_parameter', `encoding: one of ${RAW_ENCODINGS.join(', ')} is needed for live audio`);
+  }
+  return { raw, channels, multichannel };
 }
 
 const isRaw = (encoding: string | null): encoding is RawEncoding => RAW_ENCODINGS.some((raw) => raw === encoding);
