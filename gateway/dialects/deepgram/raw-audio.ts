@@ -16,7 +16,8 @@ const SAMPLE_BYTES: Readonly<Record<RawEncoding, number>> = { linear16: 2, linea
 
 export function rawPath(encoding: RawEncoding, { channels, multichannel }: LiveAudio, give: Give): AudioPath {
   const convert = encoding === 'linear32' ? toLinear16 : (audio: Buffer) => audio;
-  if (!multichannel && encoding !== 'linear32') return { take: (bytes) => give(0, bytes), end: () => Promise.resolve() };
+  if (!multichannel && encoding !== 'linear32')
+    return { take: (bytes) => give(0, bytes), end: () => Promise.resolve() };
   const sampleBytes = SAMPLE_BYTES[encoding];
   const frames = new Frames(sampleBytes * channels);
   return {
