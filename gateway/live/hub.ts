@@ -14,7 +14,7 @@ import type { ClientMessage, LiveRequest } from '../protocol.ts';
 import { untilDone } from '../retry.ts';
 import { readSegments } from '../transcripts.ts';
 import { AudioSide } from './audio-side.ts';
-import type { SessionClient } from './client-link.ts';
+import type { SessionClient } from './session-client.ts';
 import { Finals } from './finals.ts';
 import { QuietWatch } from './quiet-watch.ts';
 import type { QueueNotices } from './queue-notices.ts';

@@ -17,7 +17,7 @@ import { refuseForeign } from '../origin.ts';
 import { targetOf } from '../protocol.ts';
 import type { LiveRequest } from '../protocol.ts';
 import { ClientLink } from './client-link.ts';
-import type { SessionClient } from './client-link.ts';
+import type { SessionClient } from './session-client.ts';
 import { Hub, hubIdOf } from './hub.ts';
 import { QueueNotices } from './queue-notices.ts';
 import { WorkerWatch } from './worker-link.ts';

@@ -1,7 +1,7 @@
 /** One session of several on a connection: its part of it. */
 import type { SessionLine, SessionTalk } from '../dialects/dialect.ts';
 import type { ClientMessage, ServerMessage } from '../protocol.ts';
-import type { ClientLinkEvents, SessionClient } from './client-link.ts';
+import type { ClientLinkEvents, SessionClient } from './session-client.ts';
 
 /** The connection, as its parts use it. */
 export interface Whole {

@@ -2,7 +2,7 @@
 import type { Dialect, Line, SessionLine } from '../../../gateway/dialects/dialect.ts';
 import { Failure } from '../../../gateway/failures.ts';
 import { ClientLink } from '../../../gateway/live/client-link.ts';
-import type { SessionClient } from '../../../gateway/live/client-link.ts';
+import type { SessionClient } from '../../../gateway/live/session-client.ts';
 import { parseLiveRequest } from '../../../gateway/protocol.ts';
 import { socketPair } from '../../harness/sockets.ts';
 import type { Pair } from '../../harness/sockets.ts';
