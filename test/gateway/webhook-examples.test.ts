@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Webhook } from 'standardwebhooks';
 import { freePort } from '../../infra/processes/ports.ts';
 import { until } from '../harness/until.ts';
@@ -79,14 +80,17 @@ test('the check in Python believes what is ours, and nothing else', async () => 
   ];
   const run = `import json, sys\nprint([is_ours(s, h, b.encode()) for s, h, b in json.loads(sys.argv[1])])\n`;
   await writeFile(file, `${await example('python')}\n${run}`);
-  const said = await new Promise<string>((resolve, reject) => {
-    execFile('python3', [file, JSON.stringify(cases)], (error, stdout) =>
-      error === null ? resolve(stdout) : reject(error),
-    );
-  }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT' || process.env['CI'] === 'true') throw error;
-    process.stderr.write('not run: the check in Python (there is no python3)\n');
-    return null;
-  });
+  const said = await python(file, JSON.stringify(cases));
   if (said !== null) expect(said.trim()).toBe('[True, False, False, False]');
 });
+
+/** What a program in Python says; null, said by name, where there is no Python. */
+async function python(file: string, argument: string): Promise<string | null> {
+  try {
+    return (await promisify(execFile)('python3', [file, argument])).stdout;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || process.env['CI'] === 'true') throw error;
+    process.stderr.write('not run: the check in Python (there is no python3)\n');
+    return null;
+  }
+}
