@@ -1,7 +1,7 @@
 /** Transcripts in object storage: checkpoints on the way, and the documents at the end. */
 import { isDeepStrictEqual } from 'node:util';
 import { ApplicationFailure } from '@temporalio/activity';
-import { objectKeys, TRANSCRIPT_FORMATS } from '../workflows/contract.ts';
+import { objectKeys, WRITTEN_FORMATS } from '../workflows/contract.ts';
 import type {
   ControlActivities,
   Coverage,
@@ -10,8 +10,8 @@ import type {
   SessionRef,
   Span,
   TranscriptDocument,
-  TranscriptFormat,
   TranscriptMeta,
+  WrittenFormat,
 } from '../workflows/contract.ts';
 import { holeOf, holesIn } from '../workflows/coverage.ts';
 import { untilDamaged } from './damage.ts';
@@ -59,7 +59,7 @@ export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio
       const isRepaired = (repairs?.spans ?? 0) > 0;
       const open = isRepaired ? (repairs?.open ?? []) : holes;
       // A span's transcript is only ever joined with the others: it needs no format to be read in.
-      const formats = span === null ? TRANSCRIPT_FORMATS : (['json'] as const);
+      const formats = span === null ? WRITTEN_FORMATS : (['json'] as const);
       await write(objects, { ref, span, formats }, meta, segments, open);
       return { segments: segments.length, holes: open };
     }),
@@ -67,7 +67,7 @@ export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio
       const parts = await sideBySide(Array.from({ length: spans }, (_, span) => () => readSpan(objects, ref, span)));
       const segments = parts.flat().map((segment, index) => ({ ...segment, index }));
       segments.push(...(await readRepairs(objects, ref, repairs, segments.length)));
-      await write(objects, { ref, span: null, formats: TRANSCRIPT_FORMATS }, meta, segments, repairs?.open ?? []);
+      await write(objects, { ref, span: null, formats: WRITTEN_FORMATS }, meta, segments, repairs?.open ?? []);
       return segments.length;
     }),
   };
@@ -76,7 +76,7 @@ export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio
 interface Target {
   readonly ref: SessionRef;
   readonly span: number | null;
-  readonly formats: readonly TranscriptFormat[];
+  readonly formats: readonly WrittenFormat[];
 }
 
 /** Writes the documents; `json` last, since readers take it as the sign that the transcript is finished. */

@@ -1,11 +1,12 @@
 /** The workflows as a gateway sees them, in memory, by the same rules: a port's stand-in without Temporal. */
 import { Failure } from '../../gateway/failures.ts';
 import type { QueuedSession, SessionsPort, SessionSummary, SlotTimes, WorkerSummary } from '../../gateway/ports.ts';
-import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
+import { LOG_BYTES_PER_MS, objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type {
   Attach,
   AttachAnswer,
   FileInput,
+  Hole,
   Lease,
   LiveInput,
   ProbeAnswer,
@@ -50,6 +51,7 @@ export class FakeSessions implements SessionsPort {
   readonly #objects: MemoryObjects;
   readonly #running = new Map<string, Running>();
   readonly #watchers: (() => void)[] = [];
+  readonly #fileResults = new Map<string, PromiseWithResolvers<SessionResult>>();
 
   constructor(objects: MemoryObjects) {
     this.#objects = objects;
@@ -97,8 +99,21 @@ export class FakeSessions implements SessionsPort {
   }
 
   async #close(session: Running): Promise<void> {
-    const document = { segments: session.state.tail };
-    const key = objectKeys.transcript(session.input.ref, null, 'json');
+    const { state, input } = session;
+    const { segments: tail, text, audioMs } = documentOf(state);
+    const { id, tenant } = input.ref;
+    const end = state.phase.name === 'closing' ? state.phase.ending.state : 'completed';
+    const document = {
+      id,
+      tenant,
+      model: input.model,
+      language: input.language,
+      state: end,
+      audioMs,
+      text,
+      segments: tail,
+    };
+    const key = objectKeys.transcript(input.ref, null, 'json');
     await this.#objects.put(key, Buffer.from(JSON.stringify(document)));
     session.state = evolve(session.state, { type: 'SessionEnded' });
     session.result.resolve(resultOf(session.state, session.input));
@@ -174,11 +189,33 @@ export class FakeSessions implements SessionsPort {
     return { tailFrom, segments: tail.filter(({ index }) => index >= from) };
   }
 
+  /** The file is transcribed: its transcript is written, and its session has its result. */
+  async finishFile(id: string, segments: readonly Segment[], audioMs: number, holes: Hole[] = []): Promise<void> {
+    const { model, language, ref } = this.files.find((file) => file.ref.id === id) as FileInput;
+    const text = segments.map((segment) => segment.text).join(' ');
+    const document = { ...ref, model, language, state: 'completed', audioMs, text, segments, holes };
+    await this.#objects.put(objectKeys.transcript(ref, null, 'json'), Buffer.from(JSON.stringify(document)));
+    this.endFile(id, { state: 'completed', reason: null, detail: null, segments: segments.length, audioMs });
+  }
+
+  endFile(id: string, result: SessionResult): void {
+    this.#fileResult(id).resolve(result);
+  }
+
+  #fileResult(id: string): PromiseWithResolvers<SessionResult> {
+    const known = this.#fileResults.get(id) ?? Promise.withResolvers<SessionResult>();
+    this.#fileResults.set(id, known);
+    return known;
+  }
+
+  #isFile = (ref: SessionRef): boolean => this.files.some((file) => file.ref.id === ref.id);
+
   result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult> {
     const aborted = new Promise<never>((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(new Error('aborted')));
     });
-    return Promise.race([this.#of(ref).result.promise, aborted]);
+    const { promise } = this.#isFile(ref) ? this.#fileResult(ref.id) : this.#of(ref).result;
+    return Promise.race([promise, aborted]);
   }
 
   async startFile(input: FileInput): Promise<void> {
@@ -214,6 +251,10 @@ export class FakeSessions implements SessionsPort {
   async cancel(ref: SessionRef): Promise<void> {
     await Promise.resolve();
     this.#note('cancel', { ref });
+    if (this.#isFile(ref)) {
+      this.endFile(ref.id, { state: 'cancelled', reason: null, detail: null, segments: 0, audioMs: 0 });
+      return;
+    }
     const session = this.#of(ref);
     this.command(ref.id, { type: 'Cancel' });
     await this.#close(session);
@@ -267,5 +308,11 @@ export class FakeSessions implements SessionsPort {
     if (this.away !== null) throw this.away;
   }
 }
+
+const documentOf = ({ tail, throughByte, audioEndByte }: StreamState) => ({
+  segments: tail,
+  text: tail.map((segment) => segment.text).join(' '),
+  audioMs: Math.round((audioEndByte ?? throughByte) / LOG_BYTES_PER_MS),
+});
 
 const NO_AUDIO = { encoding: 's16le', sampleRate: 16_000, channels: 1 } as const;
