@@ -14,6 +14,7 @@ import { noticesOf } from './notices.ts';
 import type { Observation, Workers } from './observation.ts';
 import type { Policy } from './policy.ts';
 import { sentenceOf } from './sentence.ts';
+import type { Grounds } from './grounds.ts';
 import type { PoolState } from './state.ts';
 import { forecast } from './forecast/forecast.ts';
 import type { Forecast } from './forecast/forecast.ts';
@@ -25,15 +26,6 @@ export interface Decided {
 }
 
 type Numbers = Record<Rule, number | null>;
-
-/** What the sentence is made from besides the numbers. */
-export interface Grounds {
-  readonly policy: Policy;
-  readonly observation: Observation;
-  readonly forecast: Forecast | null;
-  readonly startUpMs: number;
-  readonly override: PoolState['override'];
-}
 
 const NONE: Numbers = {
   calendar: null,

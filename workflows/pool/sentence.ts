@@ -1,6 +1,6 @@
 /** Why, in a sentence for people: the rule, its number, and what it was reckoned from. */
-import type { Grounds } from './decide.ts';
 import type { Decision, Rule } from './decision.ts';
+import type { Grounds } from './grounds.ts';
 import { localTime } from './local-time.ts';
 
 const count = (n: number): string => `${n} ${n === 1 ? 'worker' : 'workers'}`;

@@ -70,7 +70,7 @@ const field = (from: number, to: number) =>
     fc
       .tuple(fc.integer({ min: from, max: to }), fc.nat({ max: 20 }))
       .map(([a, more]) => `${a}-${Math.min(to, a + more)}`),
-    fc.integer({ min: 1, max: 15 }).map((step) => (isDay(to) ? '*' : `*/${step}`)),
+    fc.integer({ min: 1, max: 12 }).map((step) => (isDay(to) ? '*' : `*/${step}`)),
     fc.tuple(fc.integer({ min: from, max: to }), fc.integer({ min: from, max: to })).map((pair) => pair.join(',')),
   );
 const entry = fc

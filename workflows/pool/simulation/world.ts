@@ -135,7 +135,8 @@ class Playing {
       this.#since.ended += 1;
       this.#since.slotMs += event.holdMs;
       this.#pool.release(event.worker);
-    } else if (this.#pool.ready(event.worker)) this.#since.startUpsMs.push(event.atMs - event.worker.askedAtMs);
+    } else if (this.#pool.ready(event.worker))
+      this.#since.startUpsMs.push(Math.round(event.atMs - event.worker.askedAtMs));
     this.#serve();
   }
 
