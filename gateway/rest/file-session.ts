@@ -4,6 +4,7 @@ import type { FileInput, SessionRef } from '../../workflows/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import type { Choice } from '../protocol.ts';
+import { webhookFor } from '../webhooks/target.ts';
 import { discardUpload } from './stored-upload.ts';
 import type { StoredUpload } from './stored-upload.ts';
 
@@ -20,15 +21,18 @@ export interface FileSessionOptions {
 export async function startFileSession(
   gateway: Gateway,
   { uploadId, bytes, fileName }: Pick<StoredUpload, 'uploadId' | 'bytes'> & { readonly fileName: string },
-  choice: Choice,
+  { webhook, ...choice }: Choice,
   { id = randomUUID(), fingerprint = null, keepUpload = false }: FileSessionOptions = {},
 ): Promise<SessionRef> {
   const { tenant, weightOf, bounds } = gateway.settings;
   const ref = { tenant, id };
-  const spec = { ref, ...choice, weight: weightOf(tenant), bounds };
-  const file = { uploadId, fileName, uploadBytes: bytes, ...(fingerprint === null ? {} : { fingerprint }) };
-  const input: FileInput = { kind: 'file', ...spec, ...file };
-  await gateway.sessions.startFile(input).catch(async (error: unknown) => {
+  const start = async (): Promise<void> => {
+    const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...(await webhookFor(gateway, webhook)) };
+    const file = { uploadId, fileName, uploadBytes: bytes, ...(fingerprint === null ? {} : { fingerprint }) };
+    const input: FileInput = { kind: 'file', ...spec, ...file };
+    await gateway.sessions.startFile(input);
+  };
+  await start().catch(async (error: unknown) => {
     // Temporal may have started it all the same: then its upload is needed.
     const mayBeStarted = error instanceof Failure && error.type === 'temporal_unavailable';
     if (!mayBeStarted && !keepUpload) await discardUpload(gateway, { uploadId });

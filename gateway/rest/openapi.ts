@@ -3,11 +3,13 @@ import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-ope
 import { describeHealth } from './openapi/health.ts';
 import { describeSessions } from './openapi/sessions.ts';
 import { describeUploads } from './openapi/uploads.ts';
+import { describeWebhooks } from './openapi/webhooks.ts';
 import { describeWorkers } from './openapi/workers.ts';
 
 const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
   describeSessions,
   describeUploads,
+  describeWebhooks,
   describeWorkers,
   describeHealth,
 ];

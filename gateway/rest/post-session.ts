@@ -1,4 +1,4 @@
-/** `POST /v1/sessions`: starts the session of a file that comes with the request, or of an upload that came before it. */
+/** `POST /v1/sessions`: starts the session of a file that comes with the request, came before it, or is at an address. */
 import type { Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import type { SessionRef } from '../../workflows/contract.ts';
@@ -8,9 +8,11 @@ import type { Gateway } from '../ports.ts';
 import { chooseModel } from '../protocol.ts';
 import { Uploads } from '../uploads/uploads.ts';
 import { failureOf, refuseUndecodable, startFileSession } from './file-session.ts';
+import { allowedUrl, startFromUrl } from './from-url.ts';
 import { fingerprintOf, idempotencyKey, idOfKey, mismatch } from './idempotency.ts';
 import { isJson, readJson } from './json-body.ts';
-import { fromUploadBody } from './schemas.ts';
+import { jsonSessionBody } from './post-bodies.ts';
+import { queryOf } from './session-ref.ts';
 import { sessionOf } from './shown-session.ts';
 import { receiveUpload } from './upload.ts';
 import type { UploadParameters } from './upload.ts';
@@ -21,21 +23,18 @@ const MAX_JSON_BYTES = 16 << 10;
 /** A session that is asked for. */
 interface Wanted {
   readonly ref: SessionRef;
-  readonly parameters: UploadParameters;
   /** What the same request holds when it is made again; null where making it again is making another. */
   readonly fingerprint: string | null;
-  /** What it is to be made from; null: the session is there, and nothing was kept. */
-  readonly source: { readonly uploadId: string; readonly fileName: string; readonly bytes: number } | null;
   /** Why not, where the session is there and was made from something else. */
   readonly otherwise: Failure;
-  /** The upload came before the request, and stays where no session can be started. */
-  readonly keepUpload: boolean;
+  /** Null: the session is there, and nothing was kept. */
+  readonly begin: (() => Promise<unknown>) | null;
 }
 
 export async function postSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
   const key = idempotencyKey(request);
-  const wanted = isJson(request) ? await byUpload(gateway, request, key) : await byFile(gateway, request, key);
-  const isNew = wanted.source !== null && (await start(gateway, wanted, wanted.source));
+  const wanted = isJson(request) ? await byName(gateway, request, key) : await byFile(gateway, request, key);
+  const isNew = wanted.begin !== null && (await begin(gateway, wanted, wanted.begin));
   if (!isNew) await requireSame(gateway, wanted);
   await answer(gateway, wanted.ref, isNew, response);
 }
@@ -50,35 +49,59 @@ async function byFile(gateway: Gateway, request: Request, key: string | null): P
     if (keyed !== null) refuseName(parameters);
   };
   const upload = await receiveUpload(gateway, request, check, keeping);
-  const { parameters, uploadId, fileName, bytes, digest } = upload;
-  return {
-    ref: keyed ?? { tenant, id: parameters.session ?? randomUUID() },
-    parameters,
-    fingerprint: digest === null ? null : fingerprintOf({ ...parameters, filename: fileName }, digest),
-    source: isThere ? null : { uploadId, fileName, bytes },
-    otherwise: mismatch('session'),
-    keepUpload: false,
-  };
+  const { parameters, fileName, digest } = upload;
+  const ref = keyed ?? { tenant, id: parameters.session ?? randomUUID() };
+  const fingerprint = digest === null ? null : fingerprintOf({ ...parameters, filename: fileName }, digest);
+  const choice = chooseModel(parameters, catalogue);
+  const start = () => startFileSession(gateway, upload, choice, { id: ref.id, fingerprint });
+  return { ref, fingerprint, otherwise: mismatch('session'), begin: isThere ? null : start };
+}
+
+/** A JSON body names the file. */
+async function byName(gateway: Gateway, request: Request, key: string | null): Promise<Wanted> {
+  const [inQuery] = Object.keys(queryOf(request));
+  if (inQuery !== undefined) {
+    throw new Failure('invalid_parameter', `${inQuery}: beside a JSON body everything stands in the body`);
+  }
+  const { uploadId, url, ...parameters } = (await readJson(request, jsonSessionBody, MAX_JSON_BYTES)).value;
+  chooseModel(parameters, gateway.settings.catalogue);
+  if (key !== null) refuseName(parameters);
+  if (uploadId !== undefined) return byUpload(gateway, uploadId, parameters, key);
+  return byUrl(gateway, { ...parameters, url: url ?? '' }, key);
+}
+
+async function byUrl(gateway: Gateway, body: UploadParameters & { url: string }, key: string | null): Promise<Wanted> {
+  await allowedUrl(gateway, body.url);
+  const { url, ...parameters } = body;
+  const id = key === null ? (body.session ?? randomUUID()) : idOfKey('session', key);
+  const ref = { tenant: gateway.settings.tenant, id };
+  const fingerprint = key === null ? null : fingerprintOf(parameters, `url ${url}`);
+  const start = () => startFromUrl(gateway, body, id, fingerprint);
+  const isThere = key !== null && (await gateway.sessions.fingerprint(ref)) !== null;
+  return { ref, fingerprint, otherwise: mismatch('session'), begin: isThere ? null : start };
 }
 
 /** The upload's id is a key of its own: asked for twice, one upload gives one session. */
-async function byUpload(gateway: Gateway, request: Request, key: string | null): Promise<Wanted> {
+async function byUpload(
+  gateway: Gateway,
+  uploadId: string,
+  parameters: UploadParameters,
+  key: string | null,
+): Promise<Wanted> {
   const { tenant, catalogue, uploadTtlMs } = gateway.settings;
-  const { uploadId, ...parameters } = (await readJson(request, fromUploadBody, MAX_JSON_BYTES)).value;
-  chooseModel(parameters, catalogue);
-  if (key !== null) refuseName(parameters);
   if (!isUploadId(uploadId)) throw new Failure('not_found', 'no such upload');
   const id = key === null ? (parameters.session ?? uploadId) : idOfKey('session', key);
   const ref = { tenant, id };
-  const common = { ref, parameters, fingerprint: fingerprintOf(parameters, `upload ${uploadId}`) };
+  const fingerprint = fingerprintOf(parameters, `upload ${uploadId}`);
   const otherwise = key === null ? exists(ref) : mismatch('session');
-  const kept = { ...common, otherwise, keepUpload: true };
-  if ((await gateway.sessions.fingerprint(ref)) !== null) return { ...kept, source: null };
+  if ((await gateway.sessions.fingerprint(ref)) !== null) return { ref, fingerprint, otherwise, begin: null };
   // A claim is for ever: it is not wasted on a name that is taken.
   if (await gateway.sessions.exists(ref)) throw otherwise;
   const upload = await new Uploads(gateway.objects, tenant, uploadTtlMs).claim(uploadId, id);
-  const fileName = parameters.filename ?? upload.fileName;
-  return { ...kept, source: { uploadId, fileName, bytes: upload.bytes } };
+  const file = { uploadId, bytes: upload.bytes, fileName: parameters.filename ?? upload.fileName };
+  const choice = chooseModel(parameters, catalogue);
+  const start = () => startFileSession(gateway, file, choice, { id, fingerprint, keepUpload: true });
+  return { ref, fingerprint, otherwise, begin: start };
 }
 
 const exists = ({ id }: SessionRef): Failure =>
@@ -91,11 +114,13 @@ function refuseName({ session }: UploadParameters): void {
 }
 
 /** Answers false when the session is there already, made by the same key. */
-async function start(gateway: Gateway, wanted: Wanted, source: NonNullable<Wanted['source']>): Promise<boolean> {
-  const { ref, parameters, fingerprint, keepUpload } = wanted;
-  const choice = chooseModel(parameters, gateway.settings.catalogue);
+async function begin(
+  gateway: Gateway,
+  { ref, fingerprint }: Wanted,
+  start: NonNullable<Wanted['begin']>,
+): Promise<boolean> {
   try {
-    await startFileSession(gateway, source, choice, { id: ref.id, fingerprint, keepUpload });
+    await start();
     return true;
   } catch (error) {
     const isAgain = error instanceof Failure && error.type === 'session_exists' && fingerprint !== null;

@@ -13,11 +13,6 @@ export const uploadParameters = z.strictObject({
   filename: z.string().max(255).optional().describe('shown in lists; never used as a path'),
 });
 
-export const fromUploadBody = z.strictObject({
-  ...uploadParameters.shape,
-  uploadId: z.string().describe('id of an upload of /v1/uploads that is whole'),
-});
-
 export const listParameters = z.strictObject({
   limit: z
     .string()

@@ -55,7 +55,7 @@ function webRequest(request: ExpressRequest): WebRequest {
   const hasBody = request.method === 'POST' || request.method === 'PATCH';
   const body = hasBody ? { body: Readable.toWeb(request) as ReadableStream, duplex: 'half' } : {};
   const url = new URL(request.originalUrl, 'http://gateway');
-  return new Request(url, { method: request.method, headers, ...body } as RequestInit) as WebRequest;
+  return new Request(url, { method: request.method, headers, ...body } as RequestInit);
 }
 
 /** Answers of tus have no body, or a line that says what was wrong. */

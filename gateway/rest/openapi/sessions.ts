@@ -2,7 +2,6 @@
 import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import {
-  fromUploadBody,
   listParameters,
   sessionListSchema,
   sessionSchema,
@@ -11,6 +10,7 @@ import {
   uploadParameters,
   verboseTranscriptSchema,
 } from '../schemas.ts';
+import { jsonSessionBody } from '../post-bodies.ts';
 import { ALWAYS, BAD_PARAMETERS, idempotencyHeader, json, problems, withId } from './parts.ts';
 
 export function describeSessions(registry: OpenAPIRegistry): void {
@@ -27,7 +27,7 @@ function describePost(registry: OpenAPIRegistry): void {
     path: '/v1/sessions',
     tags: ['sessions'],
     summary:
-      'Transcribe a file: any format ffmpeg reads, as a raw body, as the part `file` of a form, or from an upload that came before',
+      'Transcribe a file: any format ffmpeg reads, as a raw body, as the part `file` of a form, from an upload that came before, or from an address',
     request: {
       query: uploadParameters,
       headers: idempotencyHeader,
@@ -37,7 +37,7 @@ function describePost(registry: OpenAPIRegistry): void {
           'application/octet-stream': { schema: file },
           'audio/*': { schema: file },
           'multipart/form-data': { schema: z.object({ file, ...uploadParameters.shape }) },
-          'application/json': { schema: fromUploadBody },
+          'application/json': { schema: jsonSessionBody },
         },
       },
     },
@@ -47,6 +47,8 @@ function describePost(registry: OpenAPIRegistry): void {
         ...BAD_PARAMETERS,
         'unknown_model',
         'unknown_language',
+        'forbidden_address',
+        'fetch_failed',
         'empty_audio',
         'invalid_upload',
         'incomplete_upload',
@@ -135,6 +137,9 @@ function describeTranscript(registry: OpenAPIRegistry): void {
         'unsupported_audio',
         'empty_audio',
         'session_failed',
+        'fetch_failed',
+        'forbidden_address',
+        'upload_too_large',
         'storage_unavailable',
         'storage_corruption',
         ...ALWAYS,
