@@ -13,6 +13,7 @@ import type {
   SessionView,
   WorkerFacts,
 } from '../workflows/contract.ts';
+import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
 
@@ -144,6 +145,7 @@ export interface Gateway {
   readonly sessions: SessionsPort;
   readonly audioLog: AudioLogPort;
   readonly objects: ObjectsPort;
+  readonly decoders: LiveDecodersPort;
   readonly settings: GatewaySettings;
   readonly log: Log;
 }

@@ -9,6 +9,7 @@ import { TemporalSessions } from '../gateway/temporal/sessions.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { Compaction } from '../infra/audio-log/compaction.ts';
 import type { Config } from '../infra/config.ts';
+import { openLiveDecoders } from '../infra/ffmpeg/live.ts';
 import { runProcess } from '../infra/lifecycle.ts';
 import { openObjects } from '../infra/objects/open.ts';
 import { openClient } from '../infra/temporal.ts';
@@ -68,6 +69,7 @@ await runProcess('gateway', async (config, log) => {
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     audioLog: new AudioLog(objects, { settleMs, seen: (prefix, bytes) => compaction.seen(prefix, bytes) }),
     objects,
+    decoders: openLiveDecoders(config),
     settings: settingsOf(config),
     log,
   });

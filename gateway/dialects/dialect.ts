@@ -68,6 +68,8 @@ export interface Conversation {
   say(message: ServerMessage): void;
   /** A partial as the worker wrote it: JSON of the native `partial` message. A client that reads slowly is spared some. */
   sayPartial(json: Buffer): void;
+  /** The session has no room for more audio, as before it is open; or has room again. For who makes much audio of little. */
+  press?(isFull: boolean): void;
   /** Says what was wrong; answers how the connection is then closed. */
   fail(failure: Failure): Closing;
   /** The connection is gone or closed: nothing may be said any more. */

@@ -83,6 +83,7 @@ export class ClientLink implements Line {
   open(request: LiveRequest): void {
     if (this.#asked) throw new Error('a connection has one session');
     this.#asked = true;
+    this.#conversation.press?.(true);
     this.#hold('opening', true);
     this.#asks(request);
   }
@@ -121,15 +122,18 @@ export class ClientLink implements Line {
       if ('type' in one) events.message(one);
       else events.audio(one);
     }
+    this.#conversation.press?.(this.isPaused);
   }
 
   /** Back-pressure: the client's bytes wait in its own socket. */
   pause(): void {
     this.#hold('session', true);
+    this.#conversation.press?.(true);
   }
 
   resume(): void {
     this.#hold('session', false);
+    if (this.#events !== null) this.#conversation.press?.(false);
   }
 
   get isPaused(): boolean {
