@@ -16,6 +16,7 @@ import type {
 import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
+import type { OutboundPort, WebhookSettings, WebhooksPort } from './webhooks/port.ts';
 
 /** The audio log (infra/audio-log.ts). Offsets are bytes in the log. */
 export interface AudioLogPort {
@@ -133,16 +134,21 @@ export interface GatewaySettings {
   readonly maxUploadBytes: number;
   readonly uploadStallMs: number;
   readonly prepareWaitMs: number;
+  /** How long a request of a drop-in front waits for its transcript. */
+  readonly answerWaitMs: number;
   readonly keepaliveMs: number;
   readonly clientGraceMs: number;
   readonly quietGraceMs: number;
   readonly workerSilenceMs: number;
   readonly workerStallMs: number;
+  readonly webhooks: WebhookSettings;
 }
 
 export interface Gateway {
   readonly address: GatewayAddress;
   readonly sessions: SessionsPort;
+  readonly webhooks: WebhooksPort;
+  readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;
   readonly objects: ObjectsPort;
   readonly decoders: LiveDecodersPort;
