@@ -13,6 +13,7 @@ import type {
   SessionView,
   WorkerFacts,
 } from '../workflows/contract.ts';
+import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
 import type { OutboundPort, WebhookSettings, WebhooksPort } from './webhooks/port.ts';
@@ -175,6 +176,7 @@ export interface Gateway {
   readonly objects: ObjectsPort;
   /** Null: the storage signs no addresses. */
   readonly multipart: MultipartPort | null;
+  readonly decoders: LiveDecodersPort;
   readonly settings: GatewaySettings;
   readonly log: Log;
 }
