@@ -5,6 +5,7 @@ import helmet from 'helmet';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { EventStreams } from './events/event-streams.ts';
 import { Failure } from './failures.ts';
 import { LiveServer } from './live/server.ts';
 import { refuseForeign } from './origin.ts';
@@ -19,6 +20,7 @@ const PAGE = fileURLToPath(new URL('./page/', import.meta.url));
 export interface GatewayServer {
   readonly http: Server;
   readonly live: LiveServer;
+  readonly streams: EventStreams;
   /** Stops taking in work, stores what came and tells everyone to come again. */
   drain(): Promise<void>;
 }
@@ -26,7 +28,8 @@ export interface GatewayServer {
 export function buildGateway(gateway: Gateway): GatewayServer {
   let draining = false;
   const live = new LiveServer(gateway);
-  const http = createServer(buildApp(gateway, () => draining));
+  const streams = new EventStreams(gateway);
+  const http = createServer(buildApp(gateway, streams, () => draining));
   // An upload may take as long as it likes, as long as it moves.
   http.requestTimeout = 0;
   http.timeout = gateway.settings.uploadStallMs;
@@ -36,14 +39,15 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   });
   const drain = async (): Promise<void> => {
     draining = true;
+    streams.drain();
     await live.drain();
     http.close();
     http.closeIdleConnections();
   };
-  return { http, live, drain };
+  return { http, live, streams, drain };
 }
 
-function buildApp(gateway: Gateway, isDraining: () => boolean): Express {
+function buildApp(gateway: Gateway, streams: EventStreams, isDraining: () => boolean): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -64,7 +68,7 @@ function buildApp(gateway: Gateway, isDraining: () => boolean): Express {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();
   });
-  for (const [prefix, routes] of apiRoutes(gateway)) app.use(prefix, routes);
+  for (const [prefix, routes] of apiRoutes(gateway, streams)) app.use(prefix, routes);
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
   app.use(express.static(PAGE));
   app.use((request) => {

@@ -46,6 +46,8 @@ const settings: GatewaySettings = {
   quietGraceMs: 60_000,
   workerSilenceMs: 60_000,
   workerStallMs: 60_000,
+  maxEventStreams: 100,
+  eventsHeartbeatMs: 15_000,
 };
 
 interface Line {
