@@ -13,8 +13,10 @@ import type {
   SessionView,
   WorkerFacts,
 } from '../workflows/contract.ts';
+import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
+import type { OutboundPort, WebhookSettings, WebhooksPort } from './webhooks/port.ts';
 
 /** The audio log (infra/audio-log.ts). Offsets are bytes in the log. */
 export interface AudioLogPort {
@@ -137,6 +139,8 @@ export interface GatewaySettings {
   readonly maxUploadBytes: number;
   readonly uploadStallMs: number;
   readonly prepareWaitMs: number;
+  /** How long a request of a drop-in front waits for its transcript. */
+  readonly answerWaitMs: number;
   readonly keepaliveMs: number;
   readonly clientGraceMs: number;
   readonly quietGraceMs: number;
@@ -144,13 +148,17 @@ export interface GatewaySettings {
   readonly workerStallMs: number;
   readonly maxEventStreams: number;
   readonly eventsHeartbeatMs: number;
+  readonly webhooks: WebhookSettings;
 }
 
 export interface Gateway {
   readonly address: GatewayAddress;
   readonly sessions: SessionsPort;
+  readonly webhooks: WebhooksPort;
+  readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;
   readonly objects: ObjectsPort;
+  readonly decoders: LiveDecodersPort;
   readonly settings: GatewaySettings;
   readonly log: Log;
 }

@@ -6,11 +6,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { buildGateway } from '../gateway/app.ts';
 import type { GatewaySettings } from '../gateway/ports.ts';
 import { TemporalSessions } from '../gateway/temporal/sessions.ts';
+import { TemporalWebhooks } from '../gateway/temporal/webhooks.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { Compaction } from '../infra/audio-log/compaction.ts';
 import type { Config } from '../infra/config.ts';
+import { openLiveDecoders } from '../infra/ffmpeg/live.ts';
 import { runProcess } from '../infra/lifecycle.ts';
 import { openObjects } from '../infra/objects/open.ts';
+import { OutboundGuard } from '../infra/outbound/guard.ts';
 import { openClient } from '../infra/temporal.ts';
 
 /** Until there is identity, everything belongs to one tenant. */
@@ -21,7 +24,11 @@ function settingsOf(config: Config): GatewaySettings {
   return {
     tenant: TENANT,
     weightOf: (tenant) => weights.get(tenant) ?? config.LONGHAND_TENANT_WEIGHT,
-    catalogue: { defaultModel: config.LONGHAND_DEFAULT_MODEL, models: config.LONGHAND_MODELS },
+    catalogue: {
+      defaultModel: config.LONGHAND_DEFAULT_MODEL,
+      models: config.LONGHAND_MODELS,
+      aliases: config.LONGHAND_MODEL_ALIASES,
+    },
     bounds: {
       resumeWindowMs: config.LONGHAND_RESUME_WINDOW_MS,
       maxSessionMs: config.LONGHAND_MAX_SESSION_MS,
@@ -44,6 +51,7 @@ function settingsOf(config: Config): GatewaySettings {
     maxUploadBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
     uploadStallMs: config.LONGHAND_UPLOAD_STALL_MS,
     prepareWaitMs: config.LONGHAND_PREPARE_WAIT_MS,
+    answerWaitMs: config.LONGHAND_ANSWER_WAIT_MS,
     keepaliveMs: config.LONGHAND_KEEPALIVE_MS,
     clientGraceMs: config.LONGHAND_CLIENT_GRACE_MS,
     quietGraceMs: config.LONGHAND_QUIET_GRACE_MS,
@@ -51,6 +59,12 @@ function settingsOf(config: Config): GatewaySettings {
     workerStallMs: config.LONGHAND_WORKER_STALL_MS,
     maxEventStreams: config.LONGHAND_MAX_EVENT_STREAMS,
     eventsHeartbeatMs: config.LONGHAND_EVENTS_HEARTBEAT_MS,
+    webhooks: {
+      defaultUrl: config.LONGHAND_WEBHOOK_URL,
+      isSigned: config.LONGHAND_WEBHOOK_SECRET.length > 0,
+      retryMs: config.LONGHAND_WEBHOOK_RETRY_MS,
+      keepMs: config.LONGHAND_WEBHOOK_KEEP_MS,
+    },
   };
 }
 
@@ -68,8 +82,11 @@ await runProcess('gateway', async (config, log) => {
   const server = buildGateway({
     address,
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    webhooks: new TemporalWebhooks(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    outbound: new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW),
     audioLog: new AudioLog(objects, { settleMs, seen: (prefix, bytes) => compaction.seen(prefix, bytes) }),
     objects,
+    decoders: openLiveDecoders(config),
     settings: settingsOf(config),
     log,
   });

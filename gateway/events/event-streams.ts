@@ -24,22 +24,19 @@ export class EventStreams {
   readonly #gateway: Gateway;
   readonly #notices: QueueNotices;
   readonly #watched = new Map<string, Watched>();
-  readonly #draining = new AbortController();
+  readonly #ending: AbortSignal;
   #open = 0;
 
-  constructor(gateway: Gateway) {
+  /** @param ending aborted: all streams end; their readers come again, elsewhere. */
+  constructor(gateway: Gateway, ending: AbortSignal) {
     this.#gateway = gateway;
+    this.#ending = ending;
     this.#notices = new QueueNotices(gateway.sessions, gateway.log);
   }
 
   /** Readers that are here. */
   get open(): number {
     return this.#open;
-  }
-
-  /** All streams end; their readers come again, elsewhere. */
-  drain(): void {
-    this.#draining.abort();
   }
 
   /** @throws Failure `too_many_streams` */
@@ -59,8 +56,8 @@ export class EventStreams {
     const leaving = new AbortController();
     const leave = (): void => leaving.abort();
     response.once('close', leave);
-    this.#draining.signal.addEventListener('abort', leave);
-    if (this.#draining.signal.aborted) leave();
+    this.#ending.addEventListener('abort', leave);
+    if (this.#ending.aborted) leave();
     // What is silent is told by the heartbeat, and not by the limit of other requests.
     response.socket?.setTimeout(0);
     const writer = new EventWriter(response, { heartbeatMs: eventsHeartbeatMs, retryMs: RETRY_MS });
@@ -76,7 +73,7 @@ export class EventStreams {
       writer.end();
       response.socket?.setTimeout(uploadStallMs);
       response.off('close', leave);
-      this.#draining.signal.removeEventListener('abort', leave);
+      this.#ending.removeEventListener('abort', leave);
     }
   }
 

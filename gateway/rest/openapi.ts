@@ -3,11 +3,13 @@ import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-ope
 import { describeEvents } from './openapi/events.ts';
 import { describeHealth } from './openapi/health.ts';
 import { describeSessions } from './openapi/sessions.ts';
+import { describeWebhooks } from './openapi/webhooks.ts';
 import { describeWorkers } from './openapi/workers.ts';
 
 const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
   describeSessions,
   describeEvents,
+  describeWebhooks,
   describeWorkers,
   describeHealth,
 ];

@@ -4,6 +4,7 @@ import type { EventStreams } from '../events/event-streams.ts';
 import type { Gateway } from '../ports.ts';
 import { eventRoutes } from './events.ts';
 import { sessionRoutes } from './sessions.ts';
+import { webhookRoutes } from './webhooks.ts';
 import { workerRoutes } from './workers.ts';
 
 type MakeRoutes = (gateway: Gateway, streams: EventStreams) => Router;
@@ -11,6 +12,7 @@ type MakeRoutes = (gateway: Gateway, streams: EventStreams) => Router;
 const AREAS: readonly (readonly [prefix: string, MakeRoutes])[] = [
   ['/v1/sessions', sessionRoutes],
   ['/v1/sessions', eventRoutes],
+  ['/v1/webhooks', webhookRoutes],
   ['/v1/workers', workerRoutes],
 ];
 

@@ -6,6 +6,7 @@ import type {
   Attach,
   AttachAnswer,
   FileInput,
+  Hole,
   Lease,
   LiveInput,
   ProbeAnswer,
@@ -44,7 +45,6 @@ export class FakeSessions implements SessionsPort {
   away: Failure | null = null;
   probeAnswer: ProbeAnswer | null = { ok: true };
   fileView: Partial<SessionView> = {};
-  fileResult: SessionResult | null = null;
   /** How often someone began to watch a session. */
   changesAsked = 0;
   watchedNow = 0;
@@ -56,6 +56,8 @@ export class FakeSessions implements SessionsPort {
   readonly #watchers: (() => void)[] = [];
   /** Counts what happened, as a history grows. */
   #length = 0;
+  readonly #endedFiles = new Set<string>();
+  readonly #fileResults = new Map<string, PromiseWithResolvers<SessionResult>>();
 
   constructor(objects: MemoryObjects) {
     this.#objects = objects;
@@ -67,6 +69,10 @@ export class FakeSessions implements SessionsPort {
     return this.#of({ tenant: 't', id }).state;
   }
 
+  input(id: string): LiveInput {
+    return this.#of({ tenant: 't', id }).input;
+  }
+
   command(id: string, command: Command): void {
     const session = this.#of({ tenant: 't', id });
     session.state = decide(command, session.state, Date.now()).reduce(evolve, session.state);
@@ -74,9 +80,9 @@ export class FakeSessions implements SessionsPort {
   }
 
   /** The file has gone on, or has ended. */
-  changeFile(view: Partial<SessionView>, result: SessionResult | null = null): void {
+  changeFile(id: string, view: Partial<SessionView>, result?: SessionResult): void {
     this.fileView = { ...this.fileView, ...view };
-    this.fileResult = result;
+    if (result !== undefined) this.endFile(id, result);
     this.#grown();
   }
 
@@ -212,12 +218,35 @@ export class FakeSessions implements SessionsPort {
     return { tailFrom, segments: tail.filter(({ index }) => index >= from) };
   }
 
+  /** The file is transcribed: its transcript is written, and its session has its result. */
+  async finishFile(id: string, segments: readonly Segment[], audioMs: number, holes: Hole[] = []): Promise<void> {
+    const { model, language, ref } = this.files.find((file) => file.ref.id === id) as FileInput;
+    const text = segments.map((segment) => segment.text).join(' ');
+    const document = { ...ref, model, language, state: 'completed', audioMs, text, segments, holes };
+    await this.#objects.put(objectKeys.transcript(ref, null, 'json'), Buffer.from(JSON.stringify(document)));
+    this.endFile(id, { state: 'completed', reason: null, detail: null, segments: segments.length, audioMs });
+  }
+
+  endFile(id: string, result: SessionResult): void {
+    this.#fileResult(id).resolve(result);
+    this.#endedFiles.add(id);
+    this.#grown();
+  }
+
+  #fileResult(id: string): PromiseWithResolvers<SessionResult> {
+    const known = this.#fileResults.get(id) ?? Promise.withResolvers<SessionResult>();
+    this.#fileResults.set(id, known);
+    return known;
+  }
+
+  #isFile = (ref: SessionRef): boolean => this.files.some((file) => file.ref.id === ref.id);
+
   result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult> {
-    if (this.fileResult !== null) return Promise.resolve(this.fileResult);
     const aborted = new Promise<never>((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(new Error('aborted')));
     });
-    return Promise.race([this.#of(ref).result.promise, aborted]);
+    const { promise } = this.#isFile(ref) ? this.#fileResult(ref.id) : this.#of(ref).result;
+    return Promise.race([promise, aborted]);
   }
 
   /** As Temporal tells of a history that grows. */
@@ -241,8 +270,7 @@ export class FakeSessions implements SessionsPort {
   }
 
   #isOver(ref: SessionRef): boolean {
-    if (this.files.some((input) => input.ref.id === ref.id)) return this.fileResult !== null;
-    return this.#of(ref).state.phase.name === 'ended';
+    return this.#isFile(ref) ? this.#endedFiles.has(ref.id) : this.#of(ref).state.phase.name === 'ended';
   }
 
   async startFile(input: FileInput): Promise<void> {
@@ -278,6 +306,10 @@ export class FakeSessions implements SessionsPort {
   async cancel(ref: SessionRef): Promise<void> {
     await Promise.resolve();
     this.#note('cancel', { ref });
+    if (this.#isFile(ref)) {
+      this.endFile(ref.id, { state: 'cancelled', reason: null, detail: null, segments: 0, audioMs: 0 });
+      return;
+    }
     const session = this.#of(ref);
     this.command(ref.id, { type: 'Cancel' });
     await this.#close(session);

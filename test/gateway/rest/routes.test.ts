@@ -83,7 +83,9 @@ describe('the OpenAPI document', () => {
         '',
         healthRoutes(gateway, () => false),
       ),
-      ...apiRoutes(gateway, new EventStreams(gateway)).flatMap(([prefix, router]) => routesOf(prefix, router)),
+      ...apiRoutes(gateway, new EventStreams(gateway, new AbortController().signal)).flatMap(([prefix, router]) =>
+        routesOf(prefix, router),
+      ),
     ];
     const named = Object.entries(openApi.parse(document).paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),
