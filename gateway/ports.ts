@@ -101,6 +101,11 @@ export interface SessionsPort {
   segments(ref: SessionRef, from: number): Promise<SegmentsAnswer>;
   /** Waits until the session has ended, however long; repeats itself while Temporal is away. */
   result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult>;
+  /**
+   * One turn whenever something may have happened in the session, until its workflow has closed or the signal is aborted;
+   * waits while Temporal is away.
+   */
+  changes(ref: SessionRef, signal: AbortSignal): AsyncIterable<unknown>;
   startFile(input: FileInput): Promise<void>;
   /** What a session was started with under an Idempotency-Key; null: there is no such session, or it had none. */
   fingerprint(ref: SessionRef): Promise<string | null>;
@@ -164,6 +169,8 @@ export interface GatewaySettings {
   readonly quietGraceMs: number;
   readonly workerSilenceMs: number;
   readonly workerStallMs: number;
+  readonly maxEventStreams: number;
+  readonly eventsHeartbeatMs: number;
   readonly webhooks: WebhookSettings;
 }
 
