@@ -8,17 +8,12 @@ import { uploadRoutes } from './uploads.ts';
 import { webhookRoutes } from './webhooks.ts';
 import { workerRoutes } from './workers.ts';
 
-const AREAS: Readonly<Record<string, (gateway: Gateway) => Router>> = {
-  '/v1/sessions': sessionRoutes,
-  '/v1/uploads': uploadRoutes,
-  '/v1/webhooks': webhookRoutes,
-  '/v1/workers': workerRoutes,
-};
 type MakeRoutes = (gateway: Gateway, streams: EventStreams) => Router;
 
 const AREAS: readonly (readonly [prefix: string, MakeRoutes])[] = [
   ['/v1/sessions', sessionRoutes],
   ['/v1/sessions', eventRoutes],
+  ['/v1/uploads', uploadRoutes],
   ['/v1/webhooks', webhookRoutes],
   ['/v1/workers', workerRoutes],
 ];
