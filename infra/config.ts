@@ -248,6 +248,8 @@ const settings = {
     integer(60_000, 720 * hourMs).default(24 * hourMs),
     'an upload that starts no session is kept for so long from its beginning',
   ),
+  LONGHAND_MAX_BATCH_ITEMS: setting(integer(1, 5000).default(1000), 'files of one batch'),
+  LONGHAND_BATCH_SIDE_BY_SIDE: setting(integer(1, 1000).default(16), 'files of one batch under way at a time'),
   LONGHAND_MAX_FILE_MS: setting(integer(1000, 1000 * hourMs).default(12 * hourMs), 'longest audio of a file'),
   LONGHAND_FFMPEG: setting(
     text().default('auto'),

@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createErase } from '../activities/erase.ts';
 import { createFetching } from '../activities/fetch.ts';
 import { createPrepare } from '../activities/prepare.ts';
 import { createTranscripts } from '../activities/transcript.ts';
@@ -19,6 +20,7 @@ import { openScratch } from '../infra/scratch.ts';
 import { installRuntime, openClient, openWorkerConnection } from '../infra/temporal.ts';
 import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { TemporalHistories } from './histories.ts';
 import { isDisabled } from './receivers.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
@@ -58,6 +60,7 @@ await runProcess('orchestrator', async (config, log) => {
   });
   const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
   const outbound = openOutbound(config, objects, client);
+  const erasing = createErase(objects, new TemporalHistories(client));
   const shared = {
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
@@ -68,7 +71,7 @@ await runProcess('orchestrator', async (config, log) => {
     taskQueue: CONTROL_QUEUE,
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     // Preparation too: files that were begun before it had a queue of its own ask for it here.
-    activities: { ...preparation, ...createTranscripts(objects, audioLog) },
+    activities: { ...preparation, ...createTranscripts(objects, audioLog), ...erasing },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,

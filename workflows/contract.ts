@@ -219,7 +219,9 @@ export const WORKFLOW = {
   session: 'session',
   span: 'span',
   file: 'file',
+  erase: 'erase',
   worker: 'worker',
+  batch: 'batch',
   webhook: 'webhook',
   receiver: 'receiver',
 } as const;

@@ -1,4 +1,6 @@
 /** What the orchestrator runs. */
+export { batch } from './batch/batch.ts';
+export { erase } from './erase/erase.ts';
 export { file } from './file.ts';
 export { session, span } from './session/session.ts';
 export { worker } from './worker.ts';

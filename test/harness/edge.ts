@@ -14,6 +14,7 @@ import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { Segment } from '../../workflows/contract.ts';
 import { watchAnswers } from './documented.ts';
 import { FakeWebhooks } from './fake-webhooks.ts';
+import { FakeBatches } from './fake-batches.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { connect } from './sockets.ts';
@@ -52,6 +53,8 @@ const settings: GatewaySettings = {
   origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
   uploadTtlMs: 3_600_000,
+  maxBatchItems: 5,
+  batchSideBySide: 4,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,
   answerWaitMs: 60_000,
@@ -83,6 +86,7 @@ export class Backstage {
   readonly objects = new MemoryObjects();
   readonly sessions = new FakeSessions(this.objects);
   readonly webhooks = new FakeWebhooks();
+  readonly batches = new FakeBatches();
   readonly audioLog = new AudioLog(this.objects);
 }
 
@@ -102,7 +106,19 @@ export class Edge {
     const { objects, sessions, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
     const decoders = new LiveDecoders(decoderOptions);
-    const own = { address, objects, sessions, webhooks, outbound: OUTBOUND, audioLog, decoders, log, multipart: null };
+    const own = {
+      address,
+      objects,
+      sessions,
+      webhooks,
+      outbound: OUTBOUND,
+      audioLog,
+      decoders,
+      log,
+      multipart: null,
+      erasures: sessions,
+      batches: backstage.batches,
+    };
     this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);

@@ -1,6 +1,13 @@
 /** The workflows as a gateway sees them, in memory, by the same rules: a port's stand-in without Temporal. */
 import { Failure } from '../../gateway/failures.ts';
-import type { QueuedSession, SessionsPort, SessionSummary, SlotTimes, WorkerSummary } from '../../gateway/ports.ts';
+import type {
+  ErasuresPort,
+  QueuedSession,
+  SessionsPort,
+  SessionSummary,
+  SlotTimes,
+  WorkerSummary,
+} from '../../gateway/ports.ts';
 import { LOG_BYTES_PER_MS, objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type {
   Attach,
@@ -38,7 +45,7 @@ export interface Asked {
   readonly facts?: object | undefined;
 }
 
-export class FakeSessions implements SessionsPort {
+export class FakeSessions implements SessionsPort, ErasuresPort {
   readonly asked: Asked[] = [];
   readonly files: FileInput[] = [];
   /** Thrown by every call while set: Temporal is away. */
@@ -319,6 +326,14 @@ export class FakeSessions implements SessionsPort {
     const session = this.#of(ref);
     this.command(ref.id, { type: 'Cancel' });
     await this.#close(session);
+  }
+
+  erasing: 'erased' | 'erasing' = 'erased';
+
+  async erase(ref: SessionRef, waitMs: number): Promise<'erased' | 'erasing'> {
+    await Promise.resolve();
+    this.#note('erase', { ref, facts: { waitMs } });
+    return this.erasing;
   }
 
   queueLength(): Promise<number> {

@@ -42,7 +42,7 @@ export class RestClient {
   }
 
   cancel(id: string): Promise<Session> {
-    return this.#json(sessionPath(id), { method: 'DELETE' });
+    return this.#json(`${sessionPath(id)}/cancel`, { method: 'POST' });
   }
 
   sessions(limit: number, cursor: string | null): Promise<SessionPage> {
