@@ -6,13 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { createErase } from '../activities/erase.ts';
 import { createFetching } from '../activities/fetch.ts';
 import { createPrepare } from '../activities/prepare.ts';
+import { createRetention } from '../activities/retention.ts';
 import { createTranscripts } from '../activities/transcript.ts';
 import { createWebhooks } from '../activities/webhook.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import type { Config } from '../infra/config.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
-import { openObjects } from '../infra/objects/open.ts';
+import { openMultipart, openObjects } from '../infra/objects/open.ts';
 import type { ObjectStore } from '../infra/objects/port.ts';
 import { OutboundGuard } from '../infra/outbound/guard.ts';
 import { OutboundHttp } from '../infra/outbound/http.ts';
@@ -22,6 +23,7 @@ import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
 import { TemporalHistories } from './histories.ts';
 import { isDisabled } from './receivers.ts';
+import { TemporalRetention } from './retention.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
 
@@ -45,6 +47,29 @@ function openOutbound(config: Config, objects: ObjectStore, client: Client) {
   return { fetching, webhooks, close: () => http.close() };
 }
 
+/** What deletes sessions and uploads once they have been kept for long enough. */
+function openRetention(config: Config, objects: ObjectStore, client: Client) {
+  const temporal = new TemporalRetention(client);
+  const multipart = openMultipart(config);
+  const byTenant = new Map(Object.entries(config.LONGHAND_TENANT_RETENTION));
+  const activities = createRetention({
+    retentionOf: (tenant) => byTenant.get(tenant) ?? config.LONGHAND_RETENTION_MS,
+    isLimited: config.LONGHAND_RETENTION_MS > 0 || [...byTenant.values()].some((ms) => ms > 0),
+    uploadTtlMs: config.LONGHAND_UPLOAD_TTL_MS,
+    everyMs: config.LONGHAND_RETENTION_SWEEP_MS,
+    nowMs: () => Date.now(),
+    ended: temporal,
+    uploads: {
+      list: (prefix) => objects.list(prefix),
+      get: (key) => objects.get(key),
+      deleteAll: (prefix) => objects.deleteAll(prefix),
+      isInUse: (tenant, uploadId, session) => temporal.isInUse(tenant, uploadId, session),
+      abort: async (key, multipartId) => multipart?.abort(key, multipartId),
+    },
+  });
+  return { activities, begin: () => temporal.begin(), close: () => multipart?.close() };
+}
+
 await runProcess('orchestrator', async (config, log) => {
   installRuntime(log);
   const address = config.LONGHAND_TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LONGHAND_TEMPORAL_PORT}`;
@@ -60,6 +85,7 @@ await runProcess('orchestrator', async (config, log) => {
   });
   const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
   const outbound = openOutbound(config, objects, client);
+  const retaining = openRetention(config, objects, client);
   const erasing = createErase(objects, new TemporalHistories(client));
   const shared = {
     connection,
@@ -71,7 +97,7 @@ await runProcess('orchestrator', async (config, log) => {
     taskQueue: CONTROL_QUEUE,
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     // Preparation too: files that were begun before it had a queue of its own ask for it here.
-    activities: { ...preparation, ...createTranscripts(objects, audioLog), ...erasing },
+    activities: { ...preparation, ...createTranscripts(objects, audioLog), ...erasing, ...retaining.activities },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,
@@ -98,11 +124,13 @@ await runProcess('orchestrator', async (config, log) => {
   });
   const workers = [control, preparing, fetchers, delivering];
   const run = Promise.all(workers.map((worker) => worker.run()));
+  await retaining.begin();
   return {
     drain: async () => {
       for (const worker of workers) worker.shutdown();
       await run;
       await outbound.close();
+      retaining.close();
       await client.connection.close();
       await connection.close();
       objects.close();

@@ -222,6 +222,7 @@ export const WORKFLOW = {
   erase: 'erase',
   worker: 'worker',
   batch: 'batch',
+  retention: 'retention',
   webhook: 'webhook',
   receiver: 'receiver',
 } as const;

@@ -13,6 +13,8 @@ export interface EraseInput {
   readonly ref: SessionRef;
   /** When it is to be deleted, in milliseconds since 1970; what lies behind means now. */
   readonly dueMs: number;
+  /** When the session ended; absent: it was asked for, and does not hang on what is set. */
+  readonly closedMs?: number;
 }
 
 export interface RefArgs {

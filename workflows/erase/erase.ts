@@ -6,6 +6,7 @@
  */
 import { condition, defineSignal, defineUpdate, proxyActivities, setHandler, sleep } from '@temporalio/workflow';
 import { ERASED, ERASE_NOW } from './contract.ts';
+import type { RetentionActivities } from '../retention/contract.ts';
 import type { EraseActivities, EraseInput } from './contract.ts';
 
 const eraseNow = defineSignal(ERASE_NOW);
@@ -25,6 +26,8 @@ const activities = proxyActivities<EraseActivities>({
   heartbeatTimeout: '15s',
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
+
+const settings = proxyActivities<Pick<RetentionActivities, 'retentionOf'>>({ startToCloseTimeout: '10s' });
 
 class Erasure {
   readonly input: EraseInput;
@@ -79,6 +82,21 @@ async function sweepLate(run: Erasure): Promise<void> {
   }
 }
 
+/** Answers false when the session is to be kept for ever, as it is set by then. */
+async function untilDue(run: Erasure): Promise<boolean> {
+  const { ref, closedMs } = run.input;
+  for (let dueMs = run.input.dueMs; ;) {
+    const waitMs = dueMs - Date.now();
+    if (waitMs > 0) await condition(() => run.isWanted, waitMs);
+    if (run.isWanted || closedMs === undefined) return true;
+    // It may have been set anew since this was scheduled.
+    const keepMs = await settings.retentionOf(ref.tenant);
+    if (keepMs === 0) return false;
+    dueMs = closedMs + keepMs;
+    if (dueMs <= Date.now()) return true;
+  }
+}
+
 export async function erase(input: EraseInput): Promise<void> {
   const run = new Erasure(input);
   setHandler(eraseNow, () => void (run.asked += 1));
@@ -87,8 +105,7 @@ export async function erase(input: EraseInput): Promise<void> {
     await condition(() => run.done >= asked);
     return true;
   });
-  const waitMs = input.dueMs - Date.now();
-  if (waitMs > 0) await condition(() => run.isWanted, waitMs);
+  if (!(await untilDue(run))) return;
   do {
     await eraseAll(run);
     await sweepLate(run);
