@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { buildGateway } from '../gateway/app.ts';
 import type { GatewaySettings } from '../gateway/ports.ts';
+import { TemporalPools } from '../gateway/temporal/pools.ts';
 import { TemporalSessions } from '../gateway/temporal/sessions.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { Compaction } from '../infra/audio-log/compaction.ts';
@@ -71,6 +72,7 @@ await runProcess('gateway', async (config, log) => {
   const server = buildGateway({
     address,
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    pools: new TemporalPools(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     audioLog: new AudioLog(objects, { settleMs, seen: (prefix, bytes) => compaction.seen(prefix, bytes) }),
     objects,
     settings: settingsOf(config),

@@ -1,12 +1,14 @@
 /** The REST API's addresses: what the OpenAPI document must describe, route for route. */
 import type { Router } from 'express';
 import type { Gateway } from '../ports.ts';
+import { poolRoutes } from './pools.ts';
 import { sessionRoutes } from './sessions.ts';
 import { workerRoutes } from './workers.ts';
 
 const AREAS: Readonly<Record<string, (gateway: Gateway) => Router>> = {
   '/v1/sessions': sessionRoutes,
   '/v1/workers': workerRoutes,
+  '/v1/pools': poolRoutes,
 };
 
 export const apiPrefixes: readonly string[] = Object.keys(AREAS);

@@ -10,6 +10,7 @@ import { AUDIO_PLANE_PATH } from '../../workflows/audio-plane.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { Segment } from '../../workflows/contract.ts';
 import { watchAnswers } from './documented.ts';
+import { FakePools } from './fake-pools.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { connect } from './sockets.ts';
@@ -58,6 +59,7 @@ interface Line {
 /** What is shared by all gateways of an installation. */
 export class Backstage {
   readonly objects = new MemoryObjects();
+  readonly pools = new FakePools();
   readonly sessions = new FakeSessions(this.objects);
   readonly audioLog = new AudioLog(this.objects);
 }
@@ -75,9 +77,18 @@ export class Edge {
     const say = (level: Line['level']) => (facts: object, message: string) =>
       void this.lines.push({ level, facts, message });
     const log: Log = { info: say('info'), warn: say('warn'), error: say('error') };
-    const { objects, sessions, audioLog } = backstage;
+    const { objects, sessions, pools, audioLog } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
-    this.gateway = { address, objects, sessions, audioLog, log, settings: { ...settings, ...changes }, ...ports };
+    this.gateway = {
+      address,
+      objects,
+      sessions,
+      pools,
+      audioLog,
+      log,
+      settings: { ...settings, ...changes },
+      ...ports,
+    };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);
   }
