@@ -17,6 +17,7 @@ import type { PoolView } from '../workflows/pool/contract.ts';
 import type { Limits, Override } from '../workflows/pool/state.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
+import type { OutboundPort, WebhookSettings, WebhooksPort } from './webhooks/port.ts';
 
 /** The audio log (infra/audio-log.ts). Offsets are bytes in the log. */
 export interface AudioLogPort {
@@ -151,12 +152,15 @@ export interface GatewaySettings {
   readonly quietGraceMs: number;
   readonly workerSilenceMs: number;
   readonly workerStallMs: number;
+  readonly webhooks: WebhookSettings;
 }
 
 export interface Gateway {
   readonly address: GatewayAddress;
   readonly sessions: SessionsPort;
   readonly pools: PoolsPort;
+  readonly webhooks: WebhooksPort;
+  readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;
   readonly objects: ObjectsPort;
   readonly settings: GatewaySettings;

@@ -3,12 +3,14 @@ import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-ope
 import { describeHealth } from './openapi/health.ts';
 import { describePools } from './openapi/pools.ts';
 import { describeSessions } from './openapi/sessions.ts';
+import { describeWebhooks } from './openapi/webhooks.ts';
 import { describeWorkers } from './openapi/workers.ts';
 
 const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
   describeSessions,
   describeWorkers,
   describePools,
+  describeWebhooks,
   describeHealth,
 ];
 
