@@ -15,6 +15,7 @@ import type {
 } from '../workflows/contract.ts';
 import type { PoolView } from '../workflows/pool/contract.ts';
 import type { Limits, Override } from '../workflows/pool/state.ts';
+import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
 import type { OutboundPort, WebhookSettings, WebhooksPort } from './webhooks/port.ts';
@@ -163,6 +164,7 @@ export interface Gateway {
   readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;
   readonly objects: ObjectsPort;
+  readonly decoders: LiveDecodersPort;
   readonly settings: GatewaySettings;
   readonly log: Log;
 }
