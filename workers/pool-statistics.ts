@@ -1,11 +1,12 @@
 /** What Temporal says of a pool, for its scaler: the statistics of its task queue, and its workers' own reports. */
 import type { Client } from '@temporalio/client';
+// CommonJS whose names Node does not find by itself.
+import proto from '@temporalio/proto';
 import type { PoolStatisticsPort, ReportedWorker } from '../activities/scaling.ts';
 import { Visibility } from '../gateway/temporal/visibility.ts';
 import { poolQueue, SIGNAL, workerWorkflowId } from '../workflows/contract.ts';
 
-/** temporal.api.enums.v1.TaskQueueType; the package of its names is CommonJS that Node cannot take names from. */
-const TASK_QUEUE_TYPE_ACTIVITY = 2;
+const { TASK_QUEUE_TYPE_ACTIVITY } = proto.temporal.api.enums.v1.TaskQueueType;
 
 type Seconds = { seconds?: { toString(): string } | null; nanos?: number | null } | null | undefined;
 const milliseconds = (time: Seconds): number =>

@@ -175,7 +175,9 @@ export class ManagedProcess<Ready> {
     if (child.pid !== undefined) writePid(this.#spec.pidFile, child.pid);
     for (const stream of [child.stdout, child.stderr]) if (stream !== null) this.#copy(stream);
     const { heard } = this.#spec;
-    const reply = (answer: object): void => void (child.connected && child.send(answer));
+    const reply = (answer: object): void => {
+      if (child.connected) child.send(answer);
+    };
     if (heard !== undefined) child.on('message', (message) => heard(message, reply));
     const ended = new AbortController();
     const exited = this.#exit(child, orphan === 'guarded', ended);

@@ -48,10 +48,10 @@ export class LocalPools {
   }
 
   /** Answers what the orchestrator asked over its channel. */
-  async answer({ id, ask, model, wish }: ClusterQuestion): Promise<ClusterAnswer> {
+  answer({ id, ask, model, wish }: ClusterQuestion): ClusterAnswer {
     try {
       const answer = ask === 'observe' ? this.observe(model) : this.apply(model, wish as PoolWish);
-      return { type: 'clusterAnswer', id, answer: await answer, fault: null };
+      return { type: 'clusterAnswer', id, answer, fault: null };
     } catch (error) {
       return { type: 'clusterAnswer', id, answer: null, fault: error instanceof Error ? error.message : String(error) };
     }

@@ -149,7 +149,7 @@ export class Supervisor {
       spec: {
         ...orchestrator.spec,
         heard: (message: unknown, reply: (answer: object) => void) => {
-          if (isQuestion(message)) void pools.answer(message).then(reply);
+          if (isQuestion(message)) reply(pools.answer(message));
         },
       },
     };

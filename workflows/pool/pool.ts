@@ -135,11 +135,11 @@ function listen(run: PoolRun): void {
     [run.policy, run.tickMs, run.woken] = [policy, tickMs, true];
   });
   setHandler(overrideUpdate, (override) => run.change(withOverride(run.carried.state, override)), {
-    validator: (override) => refuse(override && overrideFault(override, run.policy, Date.now())),
+    validator: (override: Override | null) => refuse(override && overrideFault(override, run.policy, Date.now())),
   });
   setHandler(pauseUpdate, (paused) => run.change(withPause(run.carried.state, paused)));
   setHandler(limitsUpdate, (limits) => run.change(withLimits(run.carried.state, limits)), {
-    validator: (limits) => refuse(limits && limitsFault(limits, run.policy)),
+    validator: (limits: Limits | null) => refuse(limits && limitsFault(limits, run.policy)),
   });
 }
 
