@@ -52,6 +52,7 @@ export const FAILURES = {
   storage_corruption: row(false, 500, 4426, 'stored data that is not what was written'),
   session_failed: row(false, 500, 4424, 'a session that failed, or was ended from outside'),
   shutting_down: row(true, 503, 1012, 'this gateway is ending: connect again'),
+  too_many_streams: row(true, 503, 1013, 'more readers of events than a gateway takes'),
   queue_full: row(true, 503, 1013, 'more sessions wait for a worker than are allowed to'),
   decoder_limit: row(true, 503, 1013, 'more live streams to decode than a gateway takes'),
   temporal_unavailable: row(true, 503, 1013, 'Temporal does not answer'),

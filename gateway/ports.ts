@@ -84,6 +84,11 @@ export interface SessionsPort {
   segments(ref: SessionRef, from: number): Promise<SegmentsAnswer>;
   /** Waits until the session has ended, however long; repeats itself while Temporal is away. */
   result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult>;
+  /**
+   * One turn whenever something may have happened in the session, until its workflow has closed or the signal is aborted;
+   * waits while Temporal is away.
+   */
+  changes(ref: SessionRef, signal: AbortSignal): AsyncIterable<unknown>;
   startFile(input: FileInput): Promise<void>;
   /** The decoder's verdict, or null when it takes longer than `waitMs`. */
   probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null>;
@@ -153,6 +158,8 @@ export interface GatewaySettings {
   readonly quietGraceMs: number;
   readonly workerSilenceMs: number;
   readonly workerStallMs: number;
+  readonly maxEventStreams: number;
+  readonly eventsHeartbeatMs: number;
   readonly webhooks: WebhookSettings;
 }
 

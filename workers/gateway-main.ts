@@ -58,6 +58,8 @@ function settingsOf(config: Config): GatewaySettings {
     quietGraceMs: config.LONGHAND_QUIET_GRACE_MS,
     workerSilenceMs: config.LONGHAND_WORKER_SILENCE_MS,
     workerStallMs: config.LONGHAND_WORKER_STALL_MS,
+    maxEventStreams: config.LONGHAND_MAX_EVENT_STREAMS,
+    eventsHeartbeatMs: config.LONGHAND_EVENTS_HEARTBEAT_MS,
     webhooks: {
       defaultUrl: config.LONGHAND_WEBHOOK_URL,
       isSigned: config.LONGHAND_WEBHOOK_SECRET.length > 0,

@@ -31,6 +31,7 @@ import type {
 } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
+import { changesOf } from './changes.ts';
 import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
 import { Turn } from './turn.ts';
 import { Visibility } from './visibility.ts';
@@ -170,6 +171,10 @@ export class TemporalSessions implements SessionsPort {
         turn.end();
       }
     }
+  }
+
+  changes(ref: SessionRef, signal: AbortSignal): AsyncIterable<unknown> {
+    return changesOf(this.#client, sessionWorkflowId(ref), signal);
   }
 
   async startFile(input: FileInput): Promise<void> {

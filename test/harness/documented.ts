@@ -78,6 +78,17 @@ function faultsOf({ method, status, type, body }: Answer, template: string, oper
   return codes.includes(code) ? faults : [...faults, `the code ${code} is not described`];
 }
 
+const EVENT_SCHEMAS: Readonly<Record<string, string>> = {
+  session: 'Session',
+  final: 'FinalEvent',
+  queued: 'QueuedEvent',
+  done: 'DoneEvent',
+};
+
+/** What of a server-sent event is not as it is described. */
+export const documentedEvent = (name: string, data: unknown): string[] =>
+  published().checker.faults(`/components/schemas/${EVENT_SCHEMAS[name] ?? name}`, data);
+
 /** Listens to all that a server answers; gives what was not as described. */
 export function watchAnswers(http: Server): () => string[] {
   const faults: string[] = [];

@@ -1,6 +1,7 @@
 /** The REST API answers what it says it answers: the OpenAPI document, the routes and what comes back agree. */
 import type { Router } from 'express';
 import { z } from 'zod';
+import { EventStreams } from '../../../gateway/events/event-streams.ts';
 import { Failure } from '../../../gateway/failures.ts';
 import type { ObjectsPort } from '../../../gateway/ports.ts';
 import { healthRoutes } from '../../../gateway/rest/health.ts';
@@ -82,7 +83,9 @@ describe('the OpenAPI document', () => {
         '',
         healthRoutes(gateway, () => false),
       ),
-      ...apiRoutes(gateway).flatMap(([prefix, router]) => routesOf(prefix, router)),
+      ...apiRoutes(gateway, new EventStreams(gateway, new AbortController().signal)).flatMap(([prefix, router]) =>
+        routesOf(prefix, router),
+      ),
     ];
     const named = Object.entries(openApi.parse(document).paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),
