@@ -13,7 +13,6 @@ const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
   describeWebhooks,
   describeWorkers,
   describePools,
-  describeWebhooks,
   describeHealth,
 ];
 

@@ -2,18 +2,12 @@
 import type { Router } from 'express';
 import type { EventStreams } from '../events/event-streams.ts';
 import type { Gateway } from '../ports.ts';
-import { poolRoutes } from './pools.ts';
 import { eventRoutes } from './events.ts';
+import { poolRoutes } from './pools.ts';
 import { sessionRoutes } from './sessions.ts';
 import { webhookRoutes } from './webhooks.ts';
 import { workerRoutes } from './workers.ts';
 
-const AREAS: Readonly<Record<string, (gateway: Gateway) => Router>> = {
-  '/v1/sessions': sessionRoutes,
-  '/v1/webhooks': webhookRoutes,
-  '/v1/workers': workerRoutes,
-  '/v1/pools': poolRoutes,
-};
 type MakeRoutes = (gateway: Gateway, streams: EventStreams) => Router;
 
 const AREAS: readonly (readonly [prefix: string, MakeRoutes])[] = [
@@ -21,6 +15,7 @@ const AREAS: readonly (readonly [prefix: string, MakeRoutes])[] = [
   ['/v1/sessions', eventRoutes],
   ['/v1/webhooks', webhookRoutes],
   ['/v1/workers', workerRoutes],
+  ['/v1/pools', poolRoutes],
 ];
 
 export const apiPrefixes: readonly string[] = AREAS.map(([prefix]) => prefix);
