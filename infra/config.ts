@@ -281,6 +281,10 @@ const settings = {
     integer(1000, hourMs).default(60_000),
     'an upload, or another request, that stands still for so long is cut off',
   ),
+  LONGHAND_UPLOAD_TTL_MS: setting(
+    integer(60_000, 720 * hourMs).default(24 * hourMs),
+    'an upload that starts no session is kept for so long from its beginning',
+  ),
   LONGHAND_MAX_FILE_MS: setting(integer(1000, 1000 * hourMs).default(12 * hourMs), 'longest audio of a file'),
   LONGHAND_FFMPEG: setting(
     text().default('auto'),

@@ -52,6 +52,7 @@ const settings: GatewaySettings = {
   maxTenantSessions: 1000,
   origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
+  uploadTtlMs: 3_600_000,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,
   answerWaitMs: 60_000,
@@ -103,7 +104,8 @@ export class Edge {
     const { objects, sessions, pools, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
     const decoders = new LiveDecoders(decoderOptions);
-    const own = { address, objects, sessions, pools, webhooks, outbound: OUTBOUND, audioLog, decoders, log };
+    const ours = { sessions, pools, webhooks, outbound: OUTBOUND, decoders, multipart: null };
+    const own = { address, objects, audioLog, log, ...ours };
     this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);
