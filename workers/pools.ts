@@ -1,7 +1,7 @@
 /** The pools of an installation: each model's scaling workflow is started, and told the policy it is to follow. */
 import type { Client } from '@temporalio/client';
-import { CONTROL_QUEUE } from '../workflows/contract.ts';
-import { POOL_SIGNAL, POOL_WORKFLOW, poolWorkflowId } from '../workflows/pool/contract.ts';
+import { CONTROL_QUEUE, WORKFLOW } from '../workflows/contract.ts';
+import { POOL_SIGNAL, poolWorkflowId } from '../workflows/pool/contract.ts';
 import type { PoolInput } from '../workflows/pool/contract.ts';
 import type { Policy } from '../workflows/pool/policy.ts';
 
@@ -36,7 +36,7 @@ export async function configurePools(
   await Promise.all(
     Object.entries(policies).map(([model, policy]) => {
       const input: PoolInput = { model, policy, tickMs, carried: null };
-      return client.workflow.signalWithStart(POOL_WORKFLOW, {
+      return client.workflow.signalWithStart(WORKFLOW.pool, {
         taskQueue: CONTROL_QUEUE,
         workflowId: poolWorkflowId(model),
         args: [input],

@@ -220,6 +220,7 @@ export const WORKFLOW = {
   span: 'span',
   file: 'file',
   worker: 'worker',
+  pool: 'pool',
   webhook: 'webhook',
   receiver: 'receiver',
 } as const;

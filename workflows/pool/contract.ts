@@ -4,8 +4,6 @@ import type { Observation } from './observation.ts';
 import type { Policy } from './policy.ts';
 import type { PoolState } from './state.ts';
 
-export const POOL_WORKFLOW = 'pool';
-
 /** One long-lived workflow for each model. */
 export const poolWorkflowId = (model: string): string => `pool/${model}`;
 
