@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { deepgramRoutes } from './dialects/deepgram/routes.ts';
 import { openAiRoutes } from './dialects/openai/routes.ts';
 import { Failure } from './failures.ts';
 import { LiveServer } from './live/server.ts';
@@ -30,7 +31,7 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   // As many listen as wait for a transcript.
   setMaxListeners(0, ending.signal);
   const live = new LiveServer(gateway);
-  const http = createServer(buildApp(gateway, ending.signal));
+  const http = createServer(buildApp(gateway, live, ending.signal));
   // An upload may take as long as it likes, as long as it moves.
   http.requestTimeout = 0;
   http.timeout = gateway.settings.uploadStallMs;
@@ -47,7 +48,7 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   return { http, live, drain };
 }
 
-function buildApp(gateway: Gateway, ending: AbortSignal): Express {
+function buildApp(gateway: Gateway, live: LiveServer, ending: AbortSignal): Express {
   const isDraining = (): boolean => ending.aborted;
   const app = express();
   app.disable('x-powered-by');
@@ -66,6 +67,7 @@ function buildApp(gateway: Gateway, ending: AbortSignal): Express {
   });
   app.use(healthRoutes(gateway, isDraining));
   app.use('/v1', openAiRoutes(gateway, ending));
+  app.use('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending }));
   app.use('/v1', (_request, _response, next) => {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();
