@@ -15,6 +15,7 @@ import type {
 } from '../workflows/contract.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
+import type { OutboundPort, WebhookSettings, WebhooksPort } from './webhooks/port.ts';
 
 /** The audio log (infra/audio-log.ts). Offsets are bytes in the log. */
 export interface AudioLogPort {
@@ -139,11 +140,14 @@ export interface GatewaySettings {
   readonly quietGraceMs: number;
   readonly workerSilenceMs: number;
   readonly workerStallMs: number;
+  readonly webhooks: WebhookSettings;
 }
 
 export interface Gateway {
   readonly address: GatewayAddress;
   readonly sessions: SessionsPort;
+  readonly webhooks: WebhooksPort;
+  readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;
   readonly objects: ObjectsPort;
   readonly settings: GatewaySettings;

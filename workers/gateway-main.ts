@@ -6,11 +6,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { buildGateway } from '../gateway/app.ts';
 import type { GatewaySettings } from '../gateway/ports.ts';
 import { TemporalSessions } from '../gateway/temporal/sessions.ts';
+import { TemporalWebhooks } from '../gateway/temporal/webhooks.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { Compaction } from '../infra/audio-log/compaction.ts';
 import type { Config } from '../infra/config.ts';
 import { runProcess } from '../infra/lifecycle.ts';
 import { openObjects } from '../infra/objects/open.ts';
+import { OutboundGuard } from '../infra/outbound/guard.ts';
 import { openClient } from '../infra/temporal.ts';
 
 /** Until there is identity, everything belongs to one tenant. */
@@ -54,6 +56,12 @@ function settingsOf(config: Config): GatewaySettings {
     quietGraceMs: config.LONGHAND_QUIET_GRACE_MS,
     workerSilenceMs: config.LONGHAND_WORKER_SILENCE_MS,
     workerStallMs: config.LONGHAND_WORKER_STALL_MS,
+    webhooks: {
+      defaultUrl: config.LONGHAND_WEBHOOK_URL,
+      isSigned: config.LONGHAND_WEBHOOK_SECRET.length > 0,
+      retryMs: config.LONGHAND_WEBHOOK_RETRY_MS,
+      keepMs: config.LONGHAND_WEBHOOK_KEEP_MS,
+    },
   };
 }
 
@@ -71,6 +79,8 @@ await runProcess('gateway', async (config, log) => {
   const server = buildGateway({
     address,
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    webhooks: new TemporalWebhooks(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    outbound: new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW),
     audioLog: new AudioLog(objects, { settleMs, seen: (prefix, bytes) => compaction.seen(prefix, bytes) }),
     objects,
     settings: settingsOf(config),

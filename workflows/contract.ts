@@ -2,6 +2,7 @@
  * What every process agrees on: words of a session, ids, task queues, and the names and payloads of updates, signals
  * and queries. Plain JSON only: all of it crosses a process or lives in a workflow's history.
  */
+import type { WebhookTarget } from './webhook/contract.ts';
 
 /** A session's name. `id` is chosen by the client or generated; both parts match {@link NAME_PATTERN}. */
 export interface SessionRef {
@@ -17,6 +18,9 @@ export const CONTROL_QUEUE = 'orchestrator';
 
 /** Task queue of what prepares files, which takes minutes to hours: it has slots of its own. */
 export const PREPARE_QUEUE = 'orchestrator.prepare';
+
+/** Task queue of the orchestrator for files that are fetched from an address: slow servers hold nothing else up. */
+export const FETCH_QUEUE = 'orchestrator.fetch';
 
 /** Task queue that every worker of a model polls while it has a free slot: waiting there is waiting for a worker. */
 export const poolQueue = (model: string): string => `pool.${model}`;
@@ -146,6 +150,8 @@ export interface SessionSpec {
   /** Fairness weight of the tenant. */
   readonly weight: number;
   readonly bounds: SessionBounds;
+  /** Who is told of the session's end; absent: nobody. Spans have none. */
+  readonly webhook?: WebhookTarget;
 }
 
 export interface LiveInput extends SessionSpec {
@@ -169,6 +175,8 @@ export interface FileInput extends SessionSpec {
   readonly fileName: string;
   readonly uploadId: string;
   readonly uploadBytes: number;
+  /** The file is to be fetched from there first; absent: it is in storage. */
+  readonly sourceUrl?: string;
 }
 
 export type StreamInput = LiveInput | SpanInput;
@@ -197,7 +205,14 @@ export const SIGNAL = {
   drain: 'drain',
 } as const;
 export const QUERY = { view: 'view', segments: 'segments' } as const;
-export const WORKFLOW = { session: 'session', span: 'span', file: 'file', worker: 'worker' } as const;
+export const WORKFLOW = {
+  session: 'session',
+  span: 'span',
+  file: 'file',
+  worker: 'worker',
+  webhook: 'webhook',
+  receiver: 'receiver',
+} as const;
 
 /** Update `attach`: a client has come (again) through a gateway. The newest attach wins. */
 export interface Attach {
@@ -468,6 +483,17 @@ export interface ProbeArgs {
   readonly uploadId: string;
 }
 
+/** The file of a session that was started with an address. */
+export interface FetchArgs {
+  readonly ref: SessionRef;
+  readonly uploadId: string;
+  readonly url: string;
+}
+
+/** A refusal's `reason` is `fetch_failed`, `forbidden_address`, `upload_too_large` or `empty_audio`. */
+export type FetchAnswer =
+  { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly detail: string };
+
 /** What a decoder said of an upload. A refusal's `reason` is `unsupported_audio`, `empty_audio` or `too_long`. */
 export type ProbeAnswer =
   { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly detail: string };
@@ -511,10 +537,12 @@ export interface WorkerFacts {
   readonly startedAt: string;
 }
 
-/** Control activities, on {@link CONTROL_QUEUE}; `probeAudio` and `decodeAudio` on {@link PREPARE_QUEUE}. */
+/** Control activities, on {@link CONTROL_QUEUE}; `fetchUpload` on {@link FETCH_QUEUE}, `probeAudio` and `decodeAudio` on {@link PREPARE_QUEUE}. */
 export interface ControlActivities {
   checkpointTranscript(args: CheckpointArgs): Promise<void>;
   writeTranscript(args: WriteTranscriptArgs): Promise<TranscriptWritten>;
+  /** Stores what is at an address as the upload. */
+  fetchUpload(args: FetchArgs): Promise<FetchAnswer>;
   probeAudio(args: ProbeArgs): Promise<ProbeAnswer>;
   decodeAudio(args: DecodeArgs): Promise<DecodeAnswer>;
   /** The upload is in the audio log, or of no use: it is deleted. */

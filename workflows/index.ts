@@ -2,3 +2,5 @@
 export { file } from './file.ts';
 export { session, span } from './session/session.ts';
 export { worker } from './worker.ts';
+export { receiver } from './webhook/receiver.ts';
+export { webhook } from './webhook/webhook.ts';

@@ -4,6 +4,7 @@ import type { FileInput, SessionRef } from '../../workflows/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import type { Choice } from '../protocol.ts';
+import { webhookFor } from '../webhooks/target.ts';
 import { discardUpload } from './stored-upload.ts';
 import type { StoredUpload } from './stored-upload.ts';
 
@@ -11,14 +12,17 @@ import type { StoredUpload } from './stored-upload.ts';
 export async function startFileSession(
   gateway: Gateway,
   { uploadId, bytes, fileName }: StoredUpload & { readonly fileName: string },
-  choice: Choice,
+  { webhook, ...choice }: Choice,
   id: string = randomUUID(),
 ): Promise<SessionRef> {
   const { tenant, weightOf, bounds } = gateway.settings;
   const ref = { tenant, id };
-  const spec = { ref, ...choice, weight: weightOf(tenant), bounds };
-  const input: FileInput = { kind: 'file', ...spec, uploadId, fileName, uploadBytes: bytes };
-  await gateway.sessions.startFile(input).catch(async (error: unknown) => {
+  const start = async (): Promise<void> => {
+    const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...(await webhookFor(gateway, webhook)) };
+    const input: FileInput = { kind: 'file', ...spec, uploadId, fileName, uploadBytes: bytes };
+    await gateway.sessions.startFile(input);
+  };
+  await start().catch(async (error: unknown) => {
     // Temporal may have started it all the same: then its upload is needed.
     if (!(error instanceof Failure && error.type === 'temporal_unavailable')) {
       await discardUpload(gateway, { uploadId, bytes });

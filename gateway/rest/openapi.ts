@@ -2,9 +2,15 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { describeHealth } from './openapi/health.ts';
 import { describeSessions } from './openapi/sessions.ts';
+import { describeWebhooks } from './openapi/webhooks.ts';
 import { describeWorkers } from './openapi/workers.ts';
 
-const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [describeSessions, describeWorkers, describeHealth];
+const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
+  describeSessions,
+  describeWebhooks,
+  describeWorkers,
+  describeHealth,
+];
 
 let made: object | null = null;
 

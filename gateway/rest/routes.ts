@@ -2,10 +2,12 @@
 import type { Router } from 'express';
 import type { Gateway } from '../ports.ts';
 import { sessionRoutes } from './sessions.ts';
+import { webhookRoutes } from './webhooks.ts';
 import { workerRoutes } from './workers.ts';
 
 const AREAS: Readonly<Record<string, (gateway: Gateway) => Router>> = {
   '/v1/sessions': sessionRoutes,
+  '/v1/webhooks': webhookRoutes,
   '/v1/workers': workerRoutes,
 };
 

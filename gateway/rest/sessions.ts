@@ -8,6 +8,8 @@ import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { chooseModel, parseParameters } from '../protocol.ts';
 import { refuseUndecodable, startFileSession } from './file-session.ts';
+import { startFromUrl } from './from-url.ts';
+import { isJson } from './json-body.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { listParameters } from './schemas.ts';
 import type { sessionSchema } from './schemas.ts';
@@ -29,13 +31,17 @@ export function sessionRoutes(gateway: Gateway): Router {
 }
 
 async function postFile(gateway: Gateway, request: Request, response: Response): Promise<void> {
-  const { catalogue } = gateway.settings;
-  const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
-  const choice = chooseModel(upload.parameters, catalogue);
-  const ref = await startFileSession(gateway, upload, choice, upload.parameters.session);
+  const ref = isJson(request) ? await startFromUrl(gateway, request) : await startFromBody(gateway, request);
   await refuseUndecodable(gateway, ref);
   const view = await gateway.sessions.view(ref);
   response.status(202).location(`/v1/sessions/${ref.id}`).json(sessionOf(ref, view));
+}
+
+async function startFromBody(gateway: Gateway, request: Request): Promise<SessionRef> {
+  const { catalogue } = gateway.settings;
+  const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
+  const choice = chooseModel(upload.parameters, catalogue);
+  return startFileSession(gateway, upload, choice, upload.parameters.session);
 }
 
 async function listSessions(gateway: Gateway, request: Request, response: Response): Promise<void> {

@@ -6,10 +6,12 @@ import { buildGateway } from '../../gateway/app.ts';
 import type { GatewayServer } from '../../gateway/app.ts';
 import type { Gateway, GatewaySettings, Log } from '../../gateway/ports.ts';
 import { AudioLog } from '../../infra/audio-log.ts';
+import { OutboundGuard } from '../../infra/outbound/guard.ts';
 import { AUDIO_PLANE_PATH } from '../../workflows/audio-plane.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { Segment } from '../../workflows/contract.ts';
 import { watchAnswers } from './documented.ts';
+import { FakeWebhooks } from './fake-webhooks.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { connect } from './sockets.ts';
@@ -47,7 +49,15 @@ const settings: GatewaySettings = {
   quietGraceMs: 60_000,
   workerSilenceMs: 60_000,
   workerStallMs: 60_000,
+  webhooks: { defaultUrl: null, isSigned: true, retryMs: [5000], keepMs: 60_000 },
 };
+
+/** The real guard; names end in the address that they lead to, with dashes: `host-10-0-0-1.example`. */
+const OUTBOUND = new OutboundGuard([], (host) => {
+  const [, address] = /^host-([\d-]+)\.example$/.exec(host) ?? [];
+  if (address !== undefined) return Promise.resolve([address.replaceAll('-', '.')]);
+  return Promise.reject(Object.assign(new Error('unknown'), { code: 'ENOTFOUND' }));
+});
 
 interface Line {
   readonly level: 'info' | 'warn' | 'error';
@@ -59,6 +69,7 @@ interface Line {
 export class Backstage {
   readonly objects = new MemoryObjects();
   readonly sessions = new FakeSessions(this.objects);
+  readonly webhooks = new FakeWebhooks();
   readonly audioLog = new AudioLog(this.objects);
 }
 
@@ -75,9 +86,10 @@ export class Edge {
     const say = (level: Line['level']) => (facts: object, message: string) =>
       void this.lines.push({ level, facts, message });
     const log: Log = { info: say('info'), warn: say('warn'), error: say('error') };
-    const { objects, sessions, audioLog } = backstage;
+    const { objects, sessions, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
-    this.gateway = { address, objects, sessions, audioLog, log, settings: { ...settings, ...changes }, ...ports };
+    const own = { address, objects, sessions, webhooks, outbound: OUTBOUND, audioLog, log };
+    this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);
   }

@@ -63,6 +63,10 @@ export class FakeSessions implements SessionsPort {
     return this.#of({ tenant: 't', id }).state;
   }
 
+  input(id: string): LiveInput {
+    return this.#of({ tenant: 't', id }).input;
+  }
+
   command(id: string, command: Command): void {
     const session = this.#of({ tenant: 't', id });
     session.state = decide(command, session.state, Date.now()).reduce(evolve, session.state);

@@ -1,7 +1,7 @@
 /** A transcript as `POST /v1/audio/transcriptions` answers it. */
 import type { TranscriptDocument } from '../../../workflows/contract.ts';
 import { render } from '../../../workflows/render.ts';
-import { durationUsage, holesInSeconds, verboseJson } from '../../../workflows/verbose-json.ts';
+import { durationUsage, holesInSeconds, verboseJson } from './verbose-json.ts';
 import type { TranscriptionRequest } from './parameters.ts';
 
 export interface Answer {

@@ -6,7 +6,7 @@ import type { Response } from 'express';
 import { setTimeout as pause } from 'node:timers/promises';
 import { objectKeys } from '../../../workflows/contract.ts';
 import type { SessionRef, TranscriptDocument } from '../../../workflows/contract.ts';
-import { durationUsage, holesInSeconds } from '../../../workflows/verbose-json.ts';
+import { durationUsage, holesInSeconds } from './verbose-json.ts';
 import type { ObjectsPort } from '../../ports.ts';
 import { openAiError } from './refusal.ts';
 

@@ -10,6 +10,7 @@ import {
   uploadParameters,
   verboseTranscriptSchema,
 } from '../schemas.ts';
+import { fromUrlBody } from '../from-url.ts';
 import { ALWAYS, BAD_PARAMETERS, json, problems, withId } from './parts.ts';
 
 export function describeSessions(registry: OpenAPIRegistry): void {
@@ -25,7 +26,8 @@ function describePost(registry: OpenAPIRegistry): void {
     method: 'post',
     path: '/v1/sessions',
     tags: ['sessions'],
-    summary: 'Transcribe a file: any format ffmpeg reads, as a raw body or as the part `file` of a form',
+    summary:
+      'Transcribe a file: any format ffmpeg reads, as a raw body, as the part `file` of a form, or from an address',
     request: {
       query: uploadParameters,
       body: {
@@ -33,6 +35,7 @@ function describePost(registry: OpenAPIRegistry): void {
         content: {
           'application/octet-stream': { schema: file },
           'audio/*': { schema: file },
+          'application/json': { schema: fromUrlBody },
           'multipart/form-data': { schema: z.object({ file, ...uploadParameters.shape }) },
         },
       },
@@ -43,6 +46,8 @@ function describePost(registry: OpenAPIRegistry): void {
         ...BAD_PARAMETERS,
         'unknown_model',
         'unknown_language',
+        'forbidden_address',
+        'fetch_failed',
         'empty_audio',
         'invalid_upload',
         'incomplete_upload',
@@ -126,6 +131,9 @@ function describeTranscript(registry: OpenAPIRegistry): void {
         'unsupported_audio',
         'empty_audio',
         'session_failed',
+        'fetch_failed',
+        'forbidden_address',
+        'upload_too_large',
         'storage_unavailable',
         'storage_corruption',
         ...ALWAYS,

