@@ -53,6 +53,7 @@ export const FAILURES = {
   session_failed: row(false, 500, 4424, 'a session that failed, or was ended from outside'),
   shutting_down: row(true, 503, 1012, 'this gateway is ending: connect again'),
   queue_full: row(true, 503, 1013, 'more sessions wait for a worker than are allowed to'),
+  decoder_limit: row(true, 503, 1013, 'more live streams to decode than a gateway takes'),
   temporal_unavailable: row(true, 503, 1013, 'Temporal does not answer'),
   storage_unavailable: row(true, 503, 1013, 'the storage does not answer'),
   storage_full: row(true, 507, 1013, 'the storage has no room left'),

@@ -13,6 +13,7 @@ import type {
   SessionView,
   WorkerFacts,
 } from '../workflows/contract.ts';
+import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
 import type { OutboundPort, WebhookSettings, WebhooksPort } from './webhooks/port.ts';
@@ -150,6 +151,7 @@ export interface Gateway {
   readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;
   readonly objects: ObjectsPort;
+  readonly decoders: LiveDecodersPort;
   readonly settings: GatewaySettings;
   readonly log: Log;
 }

@@ -241,6 +241,10 @@ const settings = {
     text().default('auto'),
     'what decodes files: `auto` (ffmpeg on PATH, else @ffmpeg/core), `wasm` (@ffmpeg/core), or the path of an ffmpeg',
   ),
+  LONGHAND_LIVE_DECODERS: setting(
+    integer(0, 100_000).default(50),
+    'live streams of containers (webm, mp3 …) that one gateway decodes at a time, each by an ffmpeg of its own; more are refused with decoder_limit',
+  ),
   LONGHAND_DECODE_STALL_MS: setting(
     integer(100, hourMs).default(20_000),
     'a decoder that gives nothing for so long is ended',

@@ -10,6 +10,7 @@ import { TemporalWebhooks } from '../gateway/temporal/webhooks.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { Compaction } from '../infra/audio-log/compaction.ts';
 import type { Config } from '../infra/config.ts';
+import { openLiveDecoders } from '../infra/ffmpeg/live.ts';
 import { runProcess } from '../infra/lifecycle.ts';
 import { openObjects } from '../infra/objects/open.ts';
 import { OutboundGuard } from '../infra/outbound/guard.ts';
@@ -83,6 +84,7 @@ await runProcess('gateway', async (config, log) => {
     outbound: new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW),
     audioLog: new AudioLog(objects, { settleMs, seen: (prefix, bytes) => compaction.seen(prefix, bytes) }),
     objects,
+    decoders: openLiveDecoders(config),
     settings: settingsOf(config),
     log,
   });

@@ -6,6 +6,8 @@ import { buildGateway } from '../../gateway/app.ts';
 import type { GatewayServer } from '../../gateway/app.ts';
 import type { Gateway, GatewaySettings, Log } from '../../gateway/ports.ts';
 import { AudioLog } from '../../infra/audio-log.ts';
+import { findFfmpeg } from '../../infra/ffmpeg/command.ts';
+import { LiveDecoders } from '../../infra/ffmpeg/live.ts';
 import { OutboundGuard } from '../../infra/outbound/guard.ts';
 import { AUDIO_PLANE_PATH } from '../../workflows/audio-plane.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
@@ -16,6 +18,14 @@ import { FakeSessions } from './fake-sessions.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { connect } from './sockets.ts';
 import type { Opened } from './sockets.ts';
+
+/** The ffmpeg on PATH, as the gateway's own process finds it. */
+const decoderOptions = {
+  find: () => findFfmpeg('auto', process.env['PATH'] ?? ''),
+  maxDecoders: 4,
+  stallMs: 20_000,
+  maxMs: 3_600_000,
+};
 
 const settings: GatewaySettings = {
   tenant: 't',
@@ -88,7 +98,8 @@ export class Edge {
     const log: Log = { info: say('info'), warn: say('warn'), error: say('error') };
     const { objects, sessions, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
-    const own = { address, objects, sessions, webhooks, outbound: OUTBOUND, audioLog, log };
+    const decoders = new LiveDecoders(decoderOptions);
+    const own = { address, objects, sessions, webhooks, outbound: OUTBOUND, audioLog, decoders, log };
     this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);
