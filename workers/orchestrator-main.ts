@@ -19,6 +19,7 @@ import { openScratch } from '../infra/scratch.ts';
 import { installRuntime, openClient, openWorkerConnection } from '../infra/temporal.ts';
 import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { foreignBody } from './foreign-body.ts';
 import { isDisabled } from './receivers.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
@@ -39,6 +40,7 @@ function openOutbound(config: Config, objects: ObjectStore, client: Client) {
     secrets: config.LONGHAND_WEBHOOK_SECRET,
     isDisabled: (tenant, receiver) => isDisabled(client, tenant, receiver),
     timeoutMs: config.LONGHAND_WEBHOOK_TIMEOUT_MS,
+    foreignBody: (form, tenant, event) => foreignBody(objects, form, tenant, event),
   });
   return { fetching, webhooks, close: () => http.close() };
 }

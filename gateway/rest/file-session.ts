@@ -1,6 +1,7 @@
 /** A stored upload becomes a session. */
 import { randomUUID } from 'node:crypto';
 import type { FileInput, SessionRef } from '../../workflows/contract.ts';
+import type { WebhookTarget } from '../../workflows/webhook/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import type { Choice } from '../protocol.ts';
@@ -8,17 +9,23 @@ import { webhookFor } from '../webhooks/target.ts';
 import { discardUpload } from './stored-upload.ts';
 import type { StoredUpload } from './stored-upload.ts';
 
-/** Starts the session of a file; where that fails the upload is let go of. @param id of the session; one of ours if none is given */
+/**
+ * Starts the session of a file; where that fails the upload is let go of.
+ * @param id of the session; one of ours if none is given
+ * @param target who is told of its end, where that is no webhook of Longhand's own
+ */
 export async function startFileSession(
   gateway: Gateway,
   { uploadId, bytes, fileName }: StoredUpload & { readonly fileName: string },
   { webhook, ...choice }: Choice,
   id: string = randomUUID(),
+  target?: WebhookTarget,
 ): Promise<SessionRef> {
   const { tenant, weightOf, bounds } = gateway.settings;
   const ref = { tenant, id };
   const start = async (): Promise<void> => {
-    const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...(await webhookFor(gateway, webhook)) };
+    const told = target === undefined ? await webhookFor(gateway, webhook) : { webhook: target };
+    const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...told };
     const input: FileInput = { kind: 'file', ...spec, uploadId, fileName, uploadBytes: bytes };
     await gateway.sessions.startFile(input);
   };

@@ -6,6 +6,7 @@ import type { FileInput, SessionRef } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { MAX_URL_LENGTH, chooseModel } from '../protocol.ts';
+import type { Choice } from '../protocol.ts';
 import { webhookFor } from '../webhooks/target.ts';
 import { readJson } from './json-body.ts';
 import { uploadParameters } from './schemas.ts';
@@ -32,22 +33,34 @@ export async function startFromUrl(gateway: Gateway, request: Request): Promise<
 }
 
 async function inputOf(gateway: Gateway, body: z.output<typeof fromUrlBody>): Promise<FileInput> {
-  const { tenant, weightOf, bounds, catalogue } = gateway.settings;
   const { url, session, filename } = body;
-  const { webhook, ...choice } = chooseModel(body, catalogue);
+  const { webhook, ...choice } = chooseModel(body, gateway.settings.catalogue);
+  const id = session ?? randomUUID();
+  const input = await fileAt(gateway, url, choice, id);
+  const told = await webhookFor(gateway, webhook);
+  return { ...input, ...told, ...(filename === undefined ? {} : { fileName: plainName(filename) }) };
+}
+
+/** Input of a session whose file is at an address. @throws Failure for one that is none to speak to */
+export async function fileAt(
+  gateway: Gateway,
+  url: string,
+  choice: Omit<Choice, 'webhook'>,
+  id: string,
+): Promise<FileInput> {
+  const { tenant, weightOf, bounds } = gateway.settings;
   const refusal = await gateway.outbound.refusal(url);
   if (refusal !== null) throw new Failure('forbidden_address', `url: the address ${refusal}`);
   const source = new URL(url);
   return {
     kind: 'file',
-    ref: { tenant, id: session ?? randomUUID() },
+    ref: { tenant, id },
     ...choice,
     weight: weightOf(tenant),
     bounds,
-    ...(await webhookFor(gateway, webhook)),
     uploadId: randomUUID(),
     uploadBytes: 0,
-    fileName: plainName(filename ?? fileNameOf(source)),
+    fileName: plainName(fileNameOf(source)),
     sourceUrl: source.href,
   };
 }

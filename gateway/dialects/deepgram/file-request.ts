@@ -2,6 +2,7 @@
 import { Failure } from '../../failures.ts';
 import { MAX_CHANNELS } from '../../protocol.ts';
 import type { Catalogue, Choice } from '../../protocol.ts';
+import type { CallbackAddress } from './callback.ts';
 import { chooseFor } from './choice.ts';
 import type { RawSamples } from './file-body.ts';
 import { rawOf, sessionOf } from './live-request.ts';
@@ -17,20 +18,34 @@ export interface FileRequest {
   readonly isNamed: boolean;
   readonly choice: Choice;
   readonly raw: RawSamples | null;
+  /** Null: the client waits for the answer. */
+  readonly callback: CallbackAddress | null;
   readonly options: ListenOptions;
 }
 
 /** @throws Failure that names the parameter and what is allowed */
 export function readFileRequest(query: URLSearchParams, catalogue: Catalogue): FileRequest {
   const parameters = readParameters(query, 'file');
+  if (parameters.isOn('multichannel')) {
+    throw new Failure('invalid_parameter', 'multichannel: not yet supported for pre-recorded audio');
+  }
   const { choice, warnings } = chooseFor(parameters, catalogue);
   return {
     id: sessionOf(parameters),
     isNamed: parameters.text('session') !== null,
     choice,
     raw: samplesOf(parameters),
+    callback: callbackOf(parameters),
     options: listenOptions(parameters, [...parameters.warnings, ...warnings]),
   };
+}
+
+function callbackOf(parameters: Parameters): CallbackAddress | null {
+  const url = parameters.text('callback');
+  const method = parameters.text('callback_method')?.toUpperCase() ?? 'POST';
+  if (url !== null) return { url, method: method === 'PUT' ? 'PUT' : 'POST' };
+  if (parameters.text('callback_method') === null) return null;
+  throw new Failure('invalid_parameter', 'callback_method: only with callback');
 }
 
 /** Without a sample rate `encoding` is a hint at what the file itself says. */

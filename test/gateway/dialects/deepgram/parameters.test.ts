@@ -13,7 +13,10 @@ test('docs/dialects/deepgram.md prints the table as it is', async () => {
 
 /** Query parameters that the SDK's types know (5.13.0), of connections and of requests. */
 async function known(file: string, from: RegExp): Promise<string[]> {
-  const types = await readFile(new URL(`../../../../node_modules/@deepgram/sdk/dist/cjs/${file}`, import.meta.url), 'utf8');
+  const types = await readFile(
+    new URL(`../../../../node_modules/@deepgram/sdk/dist/cjs/${file}`, import.meta.url),
+    'utf8',
+  );
   const [body = ''] = from.exec(types) ?? [];
   return [...body.matchAll(/^ +([a-z_]+)\??: /gm)].map(([, name]) => name ?? '');
 }

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as dial } from 'node:net';
 import { Deepgram, DeepgramClient, DeepgramError } from '@deepgram/sdk';
+import { deepgramCallback } from '../../../../gateway/dialects/deepgram/callback.ts';
+import type { CallbackRequest } from '../../../../gateway/dialects/deepgram/callback.ts';
 import { Failure } from '../../../../gateway/failures.ts';
 import { objectKeys } from '../../../../workflows/contract.ts';
 import { Backstage, Edge } from '../../../harness/edge.ts';
@@ -94,6 +96,108 @@ describe('pre-recorded audio with Deepgram’s own SDK', () => {
     expect(refused).toBeInstanceOf(DeepgramError);
     expect(refused).toMatchObject({ statusCode: 429, body: { err_code: 'TOO_MANY_REQUESTS' } });
     expect(stored()).toEqual([]);
+  });
+});
+
+describe('audio at an address', () => {
+  const url = 'https://93.184.215.14/talk/speech.wav';
+
+  test('is fetched by its session, and the answer is the same', async () => {
+    const done = transcribed();
+    const { data } = await client.listen.v1.media.transcribeUrl({ url, model: 'en' }).withRawResponse();
+    if (!('results' in data)) throw new Error('no results');
+    expect(data.results.channels[0]?.alternatives?.[0]?.transcript).toBe('hello there bye');
+    expect(data.metadata).toMatchObject({ request_id: await done, sha256: null });
+    expect(backstage.sessions.files).toMatchObject([{ sourceUrl: url, fileName: 'speech.wav' }]);
+  });
+
+  test('that cannot be had is a bad request', async () => {
+    const asked = post('', JSON.stringify({ url }), { 'content-type': 'application/json' });
+    await backstage.sessions.untilAsked('startFile');
+    const ending = {
+      state: 'failed',
+      reason: 'fetch_failed',
+      detail: 'answered 404',
+      segments: 0,
+      audioMs: 0,
+    } as const;
+    backstage.sessions.endFile(backstage.sessions.files[0]?.ref.id ?? '', ending);
+    expect(await error(await asked)).toMatchObject({ status: 400, err_code: 'REMOTE_CONTENT_ERROR' });
+  });
+
+  test.each(['http://127.0.0.1/a.wav', 'http://169.254.169.254/latest', 'file:///etc/passwd', 'nowhere'])(
+    '%s is none to speak to',
+    async (address) => {
+      const answer = await post('', JSON.stringify({ url: address }), { 'content-type': 'application/json' });
+      expect(await error(answer)).toMatchObject({ status: 400, err_code: 'REMOTE_CONTENT_ERROR' });
+      expect(backstage.sessions.files).toEqual([]);
+    },
+  );
+
+  test.each(['{"url":', '{}', '{"url":7}', `{"url":"${url}","language":"en"}`, '[]', ''])(
+    'the body %s is not the JSON it should be',
+    async (body) => {
+      const answer = await post('', body, { 'content-type': 'application/json' });
+      expect(await error(answer)).toMatchObject({
+        status: 400,
+        category: 'INVALID_JSON',
+        message: 'Invalid JSON submitted.',
+      });
+    },
+  );
+});
+
+describe('a callback', () => {
+  const callback = 'https://93.184.215.14/hook?of=me';
+
+  test('is answered at once with the request’s id; the session tells its end there, in Deepgram’s form', async () => {
+    const { data } = await client.listen.v1.media
+      .transcribeFile(AUDIO, { model: 'en', callback, callback_method: 'PUT', punctuate: true, tag: 'a' })
+      .withRawResponse();
+    const [file] = backstage.sessions.files;
+    expect(data).toEqual({ request_id: file?.ref.id });
+    const { webhook } = file ?? {};
+    expect(webhook).toMatchObject({
+      url: callback,
+      retryMs: [30_000, 60_000, ...Array<unknown>(8).fill(expect.any(Number))],
+    });
+    expect(webhook?.form).toMatchObject({ dialect: 'deepgram', method: 'PUT' });
+    const request = webhook?.form?.request as CallbackRequest;
+    expect(JSON.parse(JSON.stringify(request))).toEqual(request);
+    const document = { segments: [segment(0, 'Hello.')], audioMs: 1000, text: 'Hello.', language: 'en', model: 'en' };
+    const whole = { ...document, id: file?.ref.id ?? '', tenant: 't', state: 'completed' } as const;
+    expect(deepgramCallback(request, whole, null)).toMatchObject({
+      metadata: { request_id: file?.ref.id, sha256: createHash('sha256').update(AUDIO).digest('hex'), tags: ['a'] },
+      results: { channels: [{ alternatives: [{ transcript: 'Hello.' }] }] },
+    });
+    expect(deepgramCallback(request, null, { code: 'unsupported_audio', detail: 'no stream of audio' })).toEqual({
+      err_code: 'Bad Request',
+      err_msg: 'Bad Request: failed to process audio: corrupt or unsupported data: no stream of audio',
+      request_id: file?.ref.id,
+    });
+  });
+
+  test('of a file at an address too', async () => {
+    const body = JSON.stringify({ url: 'https://93.184.215.14/a.wav' });
+    const answer = await post(`callback=${encodeURIComponent(callback)}`, body, { 'content-type': 'application/json' });
+    expect(await answer.json()).toEqual({ request_id: backstage.sessions.files[0]?.ref.id });
+    expect(backstage.sessions.files).toMatchObject([{ webhook: { url: callback, form: { method: 'POST' } } }]);
+  });
+
+  test.each([
+    ['http://10.0.0.1/hook', 'callback: the address leads to an address that is not public'],
+    ['ftp://example.org', 'callback: the address begins with ftp:'],
+    ['https://me:secret@example.org', 'callback: the address holds a user name or a password'],
+  ])('to %s is refused before anything is stored', async (address, why) => {
+    const answer = await error(await post(`callback=${encodeURIComponent(address)}`));
+    expect(answer).toMatchObject({ status: 400, err_msg: expect.stringContaining(why) as string });
+    expect(stored()).toEqual([]);
+  });
+
+  test('has a method only if there is one', async () => {
+    expect(await error(await post('callback_method=POST'))).toMatchObject({
+      err_msg: expect.stringContaining('callback_method: only with callback') as string,
+    });
   });
 });
 
