@@ -5,17 +5,19 @@ import { wordErrors } from '../../workers/start/word-errors.ts';
 import { noise, undisturbed } from '../harness/caller.ts';
 import { wav } from '../harness/files.ts';
 import { System } from '../harness/system.ts';
+import { WebhookReceiver } from '../harness/webhook-receiver.ts';
 import { readSpeech } from '../speech/speech.ts';
 
 const SEGMENT_MS = 400;
 const SCRIPTED = { en: { engine: 'scripted', segmentMs: SEGMENT_MS } };
+const SETTINGS = { LONGHAND_WORKER_SILENCE_MS: '5000', LONGHAND_OUTBOUND_ALLOW: '127.0.0.1' };
 const CHUNK_MS = 100;
 const BYTES_PER_MS = 32;
 
 let system: System;
 const systems: System[] = [];
 beforeAll(async () => {
-  system = await System.start({ models: SCRIPTED, workers: 3, settings: { LONGHAND_WORKER_SILENCE_MS: '5000' } });
+  system = await System.start({ models: SCRIPTED, workers: 3, settings: SETTINGS });
   systems.push(system);
 }, 120_000);
 afterAll(() => Promise.all(systems.map((each) => each.stop())), 60_000);
@@ -129,6 +131,34 @@ describe('pre-recorded', () => {
     const raw = await transcribed(audio, { encoding: 'linear16', sample_rate: 16_000 });
     expect(raw.data.results.channels[0]?.alternatives?.[0]?.transcript).toBe(text);
   }, 30_000);
+
+  test('audio at an address, and the result sent to one: received once it answers, unsigned, in Deepgram’s form', async () => {
+    const text = await expected();
+    const far = await new WebhookReceiver().listen();
+    far.at('/talk.wav', (response) => void response.end(wav(audio)));
+    const callback = far.at('/hook');
+    const begun = await clientOf(system)
+      .listen.v1.media.transcribeUrl({ url: far.at('/talk.wav'), model: 'en', punctuate: true, callback })
+      .withRawResponse();
+    const id = begun.rawResponse.headers.get('dg-request-id');
+    expect(begun.data).toEqual({ request_id: id });
+    const [received] = await far.untilAsked('/hook');
+    expect(received).toMatchObject({ contentType: 'application/json', signature: '' });
+    expect(JSON.parse(received?.text ?? '')).toMatchObject({
+      metadata: { request_id: id, sha256: null, duration: 5 },
+      results: { channels: [{ alternatives: [{ transcript: text }] }] },
+    });
+    const failing = far.at('/failed');
+    const { data } = await clientOf(system)
+      .listen.v1.media.transcribeFile(Buffer.from('no audio '.repeat(100)), {
+        callback: failing,
+        callback_method: 'PUT',
+      })
+      .withRawResponse();
+    const [failed] = await far.untilAsked('/failed');
+    expect(JSON.parse(failed?.text ?? '')).toMatchObject({ err_code: 'Bad Request', ...data });
+    far.close();
+  }, 60_000);
 
   test('what is no audio is a bad request', async () => {
     await expect(transcribed(Buffer.from('not audio at all, and long enough to be looked at'))).rejects.toMatchObject({
