@@ -51,6 +51,7 @@ const settings: GatewaySettings = {
   maxTenantSessions: 1000,
   origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
+  uploadTtlMs: 3_600_000,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,
   answerWaitMs: 60_000,
@@ -59,6 +60,8 @@ const settings: GatewaySettings = {
   quietGraceMs: 60_000,
   workerSilenceMs: 60_000,
   workerStallMs: 60_000,
+  maxEventStreams: 100,
+  eventsHeartbeatMs: 15_000,
   webhooks: { defaultUrl: null, isSigned: true, retryMs: [5000], keepMs: 60_000 },
 };
 
@@ -99,7 +102,7 @@ export class Edge {
     const { objects, sessions, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
     const decoders = new LiveDecoders(decoderOptions);
-    const own = { address, objects, sessions, webhooks, outbound: OUTBOUND, audioLog, decoders, log };
+    const own = { address, objects, sessions, webhooks, outbound: OUTBOUND, audioLog, decoders, log, multipart: null };
     this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);

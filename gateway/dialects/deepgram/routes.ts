@@ -117,7 +117,10 @@ async function begin(gateway: Gateway, request: Request, asked: FileRequest): Pr
   const upload = await storeUpload(gateway, body.stored());
   const facts = factsOf(body.sha256());
   return {
-    ref: await startFileSession(gateway, { ...upload, fileName: 'audio' }, choice, id, told(gateway, asked, facts)),
+    ref: await startFileSession(gateway, { ...upload, fileName: 'audio' }, choice, {
+      id,
+      target: told(gateway, asked, facts),
+    }),
     facts,
   };
 }
