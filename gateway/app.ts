@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { deepgramRoutes } from './dialects/deepgram/routes.ts';
 import { openAiRoutes } from './dialects/openai/routes.ts';
 import { kaldiRoutes } from './dialects/kaldi/routes.ts';
 import { EventStreams } from './events/event-streams.ts';
@@ -70,6 +71,7 @@ function buildApp(gateway: Gateway, live: LiveServer, streams: EventStreams, end
   });
   app.use(healthRoutes(gateway, isDraining));
   app.use('/v1', openAiRoutes(gateway, ending));
+  app.use('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending }));
   app.use('/v1', (_request, _response, next) => {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();

@@ -8,7 +8,7 @@ import { nativeDialect } from './native.ts';
 
 export const dialectsOf = (gateway: Gateway): readonly Dialect[] => [
   nativeDialect(gateway.settings.catalogue),
-  deepgramDialect(gateway.settings.catalogue),
   speechDialect(gateway),
   statusDialect(gateway),
+  deepgramDialect(gateway),
 ];
