@@ -14,6 +14,8 @@ import type {
   SessionView,
   WorkerFacts,
 } from '../workflows/contract.ts';
+import type { PoolView } from '../workflows/pool/contract.ts';
+import type { Limits, Override } from '../workflows/pool/state.ts';
 import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
@@ -159,6 +161,8 @@ export interface SessionsPort {
   queueLength(model: string): Promise<number>;
   /** How many live sessions of a tenant are open; up to a second old. */
   openSessions(tenant: string): Promise<number>;
+  /** How many sessions of a tenant, live ones and files, have ended; up to a second old. */
+  endedSessions(tenant: string): Promise<number>;
   /** Whether there is such a session, running or ended. */
   exists(ref: SessionRef): Promise<boolean>;
   slotTimes(model: string): Promise<SlotTimes>;
@@ -166,10 +170,28 @@ export interface SessionsPort {
   check(): Promise<void>;
 }
 
+/** The pools' scalers. Every call fails with a {@link Failure} a client may see: `not_found` where nobody scales a pool. */
+export interface PoolsPort {
+  view(model: string): Promise<PoolView>;
+  /** A session found no free slot: the pool is looked at now. No fault where nobody scales it. */
+  wake(model: string): Promise<void>;
+  override(model: string, override: Override | null): Promise<void>;
+  pause(model: string, paused: boolean): Promise<void>;
+  limits(model: string, limits: Limits | null): Promise<void>;
+}
+
 export interface Log {
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
+}
+
+/** Settings of the kaldi-gstreamer-server front. */
+export interface KaldiSettings {
+  /** A client that would have to wait for a worker is sent away with status 9, as the old server did. */
+  readonly status9: boolean;
+  /** Audio without a word after which a session ends with status 1; 0: never. */
+  readonly silenceMs: number;
 }
 
 /** Settings of a gateway; see infra/config.ts for each. Durations in milliseconds. */
@@ -204,6 +226,7 @@ export interface GatewaySettings {
   readonly quietGraceMs: number;
   readonly workerSilenceMs: number;
   readonly workerStallMs: number;
+  readonly kaldi: KaldiSettings;
   readonly maxEventStreams: number;
   readonly eventsHeartbeatMs: number;
   readonly webhooks: WebhookSettings;
@@ -212,6 +235,7 @@ export interface GatewaySettings {
 export interface Gateway {
   readonly address: GatewayAddress;
   readonly sessions: SessionsPort;
+  readonly pools: PoolsPort;
   readonly webhooks: WebhooksPort;
   readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;

@@ -7,6 +7,7 @@ import { buildGateway } from '../gateway/app.ts';
 import type { GatewaySettings } from '../gateway/ports.ts';
 import { TemporalBatches } from '../gateway/temporal/batches.ts';
 import { TemporalErasures } from '../gateway/temporal/erasures.ts';
+import { TemporalPools } from '../gateway/temporal/pools.ts';
 import { TemporalSessions } from '../gateway/temporal/sessions.ts';
 import { TemporalWebhooks } from '../gateway/temporal/webhooks.ts';
 import { AudioLog } from '../infra/audio-log.ts';
@@ -62,6 +63,7 @@ function settingsOf(config: Config): GatewaySettings {
     quietGraceMs: config.LONGHAND_QUIET_GRACE_MS,
     workerSilenceMs: config.LONGHAND_WORKER_SILENCE_MS,
     workerStallMs: config.LONGHAND_WORKER_STALL_MS,
+    kaldi: { status9: config.LONGHAND_KALDI_STATUS_9, silenceMs: config.LONGHAND_KALDI_SILENCE_MS },
     maxEventStreams: config.LONGHAND_MAX_EVENT_STREAMS,
     eventsHeartbeatMs: config.LONGHAND_EVENTS_HEARTBEAT_MS,
     webhooks: {
@@ -90,6 +92,7 @@ await runProcess('gateway', async (config, log) => {
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     batches: new TemporalBatches(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     erasures: new TemporalErasures(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    pools: new TemporalPools(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     webhooks: new TemporalWebhooks(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     outbound: new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW),
     audioLog: new AudioLog(objects, { settleMs, seen: (prefix, bytes) => compaction.seen(prefix, bytes) }),

@@ -7,9 +7,13 @@ import { createErase } from '../activities/erase.ts';
 import { createFetching } from '../activities/fetch.ts';
 import { createPrepare } from '../activities/prepare.ts';
 import { createRetention } from '../activities/retention.ts';
+import { createScaling } from '../activities/scaling.ts';
+import type { ClusterPool, PoolWish } from '../activities/scaling.ts';
 import { createTranscripts } from '../activities/transcript.ts';
 import { createWebhooks } from '../activities/webhook.ts';
 import { AudioLog } from '../infra/audio-log.ts';
+import { openCluster } from '../infra/cluster/open.ts';
+import { mostWorkers } from '../infra/config.ts';
 import type { Config } from '../infra/config.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
@@ -20,12 +24,23 @@ import { OutboundHttp } from '../infra/outbound/http.ts';
 import { openScratch } from '../infra/scratch.ts';
 import { installRuntime, openClient, openWorkerConnection } from '../infra/temporal.ts';
 import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
+import type { Policy } from '../workflows/pool/policy.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
 import { TemporalHistories } from './histories.ts';
+import { foreignBody } from './foreign-body.ts';
+import { PoolStatistics } from './pool-statistics.ts';
+import { configurePools, plainPolicy } from './pools.ts';
 import { isDisabled } from './receivers.ts';
 import { TemporalRetention } from './retention.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
+
+function policiesOf(config: Config): Record<string, Policy> {
+  const { LONGHAND_WORKERS: minWorkers, LONGHAND_SLOTS: slotsPerWorker } = config;
+  const maxWorkers = mostWorkers(config);
+  const models = Object.keys(config.LONGHAND_MODELS);
+  return Object.fromEntries(models.map((model) => [model, plainPolicy({ minWorkers, maxWorkers, slotsPerWorker })]));
+}
 
 /** What speaks to addresses that clients have named. */
 function openOutbound(config: Config, objects: ObjectStore, client: Client) {
@@ -43,6 +58,7 @@ function openOutbound(config: Config, objects: ObjectStore, client: Client) {
     secrets: config.LONGHAND_WEBHOOK_SECRET,
     isDisabled: (tenant, receiver) => isDisabled(client, tenant, receiver),
     timeoutMs: config.LONGHAND_WEBHOOK_TIMEOUT_MS,
+    foreignBody: (form, tenant, event) => foreignBody(objects, form, tenant, event),
   });
   return { fetching, webhooks, close: () => http.close() };
 }
@@ -67,7 +83,8 @@ function openRetention(config: Config, objects: ObjectStore, client: Client) {
       abort: async (key, multipartId) => multipart?.abort(key, multipartId),
     },
   });
-  return { activities, begin: () => temporal.begin(), close: () => multipart?.close() };
+  const erasing = createErase(objects, new TemporalHistories(client));
+  return { activities: { ...activities, ...erasing }, begin: () => temporal.begin(), close: () => multipart?.close() };
 }
 
 await runProcess('orchestrator', async (config, log) => {
@@ -84,9 +101,11 @@ await runProcess('orchestrator', async (config, log) => {
     spanMs: config.LONGHAND_SPAN_MS,
   });
   const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
+  const cluster = openCluster<ClusterPool, PoolWish>(config);
+  const statistics = new PoolStatistics(client, config.LONGHAND_TEMPORAL_DEADLINE_MS);
+  const scaling = cluster === null ? {} : createScaling(cluster, statistics);
   const outbound = openOutbound(config, objects, client);
   const retaining = openRetention(config, objects, client);
-  const erasing = createErase(objects, new TemporalHistories(client));
   const shared = {
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
@@ -97,34 +116,27 @@ await runProcess('orchestrator', async (config, log) => {
     taskQueue: CONTROL_QUEUE,
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     // Preparation too: files that were begun before it had a queue of its own ask for it here.
-    activities: { ...preparation, ...createTranscripts(objects, audioLog), ...erasing, ...retaining.activities },
+    activities: {
+      ...preparation,
+      ...createTranscripts(objects, audioLog),
+      ...scaling,
+      ...retaining.activities,
+    },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,
     // An orchestrator that died leaves its workflows to another after this, not after the default of 10 s.
     stickyQueueScheduleToStartTimeout: '1s',
   });
-  const preparing = await Worker.create({
-    ...shared,
-    taskQueue: PREPARE_QUEUE,
-    activities: { ...preparation },
-    maxConcurrentActivityTaskExecutions: config.LONGHAND_PREPARE_SLOTS,
-  });
-  const fetchers = await Worker.create({
-    ...shared,
-    taskQueue: FETCH_QUEUE,
-    activities: { ...outbound.fetching },
-    maxConcurrentActivityTaskExecutions: config.LONGHAND_FETCH_SLOTS,
-  });
-  const delivering = await Worker.create({
-    ...shared,
-    taskQueue: DELIVERY_QUEUE,
-    activities: { ...outbound.webhooks },
-    maxConcurrentActivityTaskExecutions: config.LONGHAND_WEBHOOK_SLOTS,
-  });
+  const besides = (taskQueue: string, activities: object, slots: number) =>
+    Worker.create({ ...shared, taskQueue, activities: { ...activities }, maxConcurrentActivityTaskExecutions: slots });
+  const preparing = await besides(PREPARE_QUEUE, preparation, config.LONGHAND_PREPARE_SLOTS);
+  const fetchers = await besides(FETCH_QUEUE, outbound.fetching, config.LONGHAND_FETCH_SLOTS);
+  const delivering = await besides(DELIVERY_QUEUE, outbound.webhooks, config.LONGHAND_WEBHOOK_SLOTS);
   const workers = [control, preparing, fetchers, delivering];
   const run = Promise.all(workers.map((worker) => worker.run()));
   await retaining.begin();
+  if (cluster !== null) await configurePools(client, policiesOf(config), config.LONGHAND_SCALING_TICK_MS);
   return {
     drain: async () => {
       for (const worker of workers) worker.shutdown();

@@ -223,6 +223,7 @@ export const WORKFLOW = {
   worker: 'worker',
   batch: 'batch',
   retention: 'retention',
+  pool: 'pool',
   webhook: 'webhook',
   receiver: 'receiver',
 } as const;
@@ -547,7 +548,10 @@ export interface WorkerFacts {
   readonly pid: number;
   readonly host: string;
   readonly slots: number;
+  /** When its process began; model and engine are loaded after that. */
   readonly startedAt: string;
+  /** When it could take its first session; absent in what older workers said. */
+  readonly readyAt?: string;
 }
 
 /** Control activities, on {@link CONTROL_QUEUE}; `fetchUpload` on {@link FETCH_QUEUE}, `probeAudio` and `decodeAudio` on {@link PREPARE_QUEUE}. */

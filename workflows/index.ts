@@ -3,6 +3,7 @@ export { batch } from './batch/batch.ts';
 export { erase } from './erase/erase.ts';
 export { file } from './file.ts';
 export { retention } from './retention/retention.ts';
+export { pool } from './pool/pool.ts';
 export { session, span } from './session/session.ts';
 export { worker } from './worker.ts';
 export { receiver } from './webhook/receiver.ts';

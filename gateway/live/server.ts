@@ -55,7 +55,7 @@ export class LiveServer {
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
-    this.#notices = new QueueNotices(gateway.sessions, gateway.log);
+    this.#notices = new QueueNotices(gateway.sessions, gateway.pools, gateway.log);
     this.#dialects = new Map(dialectsOf(gateway).map((dialect) => [dialect.path, dialect]));
     const options = { noServer: true, perMessageDeflate: false, clientTracking: false } as const;
     this.#clients = new WebSocketServer({
@@ -123,7 +123,7 @@ export class LiveServer {
   #client(socket: WebSocket, meeting: Meeting): void {
     socket.on('error', (error) => this.#gateway.log.info({ err: error }, 'client connection failed'));
     const link = new ClientLink(randomUUID(), socket, this.#gateway.settings, meeting, (request, client) => {
-      this.#attach(client, request).catch((error: unknown) => {
+      this.attach(client, request).catch((error: unknown) => {
         if (!(error instanceof Failure)) this.#gateway.log.error({ err: error }, 'attaching a client failed');
         client.fail(asFailure(error));
       });
@@ -131,7 +131,8 @@ export class LiveServer {
     link.begin();
   }
 
-  async #attach(client: SessionClient, request: LiveRequest): Promise<void> {
+  /** Gives a client the session it asks for. @throws Failure why it is not given */
+  async attach(client: SessionClient, request: LiveRequest): Promise<void> {
     if (this.#draining) throw new Failure('shutting_down', 'this gateway ends: connect again');
     const input = await this.#inputOf(request);
     await this.#admit(input);

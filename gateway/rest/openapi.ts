@@ -3,6 +3,7 @@ import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-ope
 import { describeBatches } from './openapi/batches.ts';
 import { describeEvents } from './openapi/events.ts';
 import { describeHealth } from './openapi/health.ts';
+import { describePools } from './openapi/pools.ts';
 import { describeSessions } from './openapi/sessions.ts';
 import { describeUploads } from './openapi/uploads.ts';
 import { describeWebhooks } from './openapi/webhooks.ts';
@@ -15,6 +16,7 @@ const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
   describeEvents,
   describeWebhooks,
   describeWorkers,
+  describePools,
   describeHealth,
 ];
 

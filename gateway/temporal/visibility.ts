@@ -89,6 +89,13 @@ export class Visibility {
     return this.#count(`${workflowTypes(WORKFLOW.session)} AND ${which}`);
   }
 
+  /** Sessions of a tenant, live ones and files, that have ended. */
+  async endedSessions(tenant: string): Promise<number> {
+    const running = `ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'`;
+    const which = `${running} AND LonghandTenant = ${quoted(tenant)}`;
+    return this.#count(`${workflowTypes(WORKFLOW.session, WORKFLOW.file)} AND ${which}`);
+  }
+
   async #count(query: string): Promise<number> {
     const { namespace } = this.#client.options;
     const { count } = await this.#client.workflowService.countWorkflowExecutions({ namespace, query });
@@ -114,12 +121,21 @@ export class Visibility {
     return { held, recent: { live, span } };
   }
 
-  async workers(): Promise<WorkerSummary[]> {
-    const { rows } = await this.#page(
-      `${workflowTypes(WORKFLOW.worker)} AND ExecutionStatus = 'Running'`,
-      MAX_ROWS,
-      null,
-    );
+  /** Sessions and spans that ended since: how many had a slot, and how long they had held their last ones in all. */
+  async ended(model: string, sinceMs: number): Promise<{ readonly sessions: number; readonly slotMs: number }> {
+    const which = `${workflowTypes(WORKFLOW.session, WORKFLOW.span)} AND LonghandModel = ${quoted(model)}`;
+    const since = quoted(new Date(sinceMs).toISOString());
+    const closed = `ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew' AND CloseTime > ${since}`;
+    const { rows } = await this.#page(`${which} AND ${closed}`, MAX_ROWS, null);
+    const held = rows.flatMap((row) => heldMs(row, row.closeMs ?? sinceMs));
+    return { sessions: held.length, slotMs: held.reduce((sum, ms) => sum + ms, 0) };
+  }
+
+  /** @param model of one pool only. */
+  async workers(model?: string): Promise<WorkerSummary[]> {
+    const running = `${workflowTypes(WORKFLOW.worker)} AND ExecutionStatus = 'Running'`;
+    const query = model === undefined ? running : `${running} AND LonghandModel = ${quoted(model)}`;
+    const { rows } = await this.#page(query, MAX_ROWS, null);
     return Promise.all(rows.map((row) => this.#worker(row)));
   }
 

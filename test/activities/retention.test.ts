@@ -43,7 +43,7 @@ function setUp(changes: Partial<RetentionPorts> = {}) {
     ...changes,
   });
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
-  const sweep = (sinceMs = 0) => environment.run(activities.sweep, { sinceMs });
+  const sweep = (sinceMs = 0) => environment.run((args: { sinceMs: number }) => activities.sweep(args), { sinceMs });
   const upload = async (ageMs: number, name = 'parts/0000000000000000', body = 'x'): Promise<string> => {
     const id = newUploadId(NOW - ageMs);
     await objects.put(`${objectKeys.uploads('t', id)}${name}`, Buffer.from(body));

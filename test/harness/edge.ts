@@ -13,6 +13,7 @@ import { AUDIO_PLANE_PATH } from '../../workflows/audio-plane.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { Segment } from '../../workflows/contract.ts';
 import { watchAnswers } from './documented.ts';
+import { FakePools } from './fake-pools.ts';
 import { FakeWebhooks } from './fake-webhooks.ts';
 import { FakeBatches } from './fake-batches.ts';
 import { FakeSessions } from './fake-sessions.ts';
@@ -63,6 +64,7 @@ const settings: GatewaySettings = {
   quietGraceMs: 60_000,
   workerSilenceMs: 60_000,
   workerStallMs: 60_000,
+  kaldi: { status9: false, silenceMs: 60_000 },
   maxEventStreams: 100,
   eventsHeartbeatMs: 15_000,
   webhooks: { defaultUrl: null, isSigned: true, retryMs: [5000], keepMs: 60_000 },
@@ -84,6 +86,7 @@ interface Line {
 /** What is shared by all gateways of an installation. */
 export class Backstage {
   readonly objects = new MemoryObjects();
+  readonly pools = new FakePools();
   readonly sessions = new FakeSessions(this.objects);
   readonly webhooks = new FakeWebhooks();
   readonly batches = new FakeBatches();
@@ -103,22 +106,20 @@ export class Edge {
     const say = (level: Line['level']) => (facts: object, message: string) =>
       void this.lines.push({ level, facts, message });
     const log: Log = { info: say('info'), warn: say('warn'), error: say('error') };
-    const { objects, sessions, audioLog, webhooks } = backstage;
+    const { objects, sessions, pools, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
     const decoders = new LiveDecoders(decoderOptions);
-    const own = {
-      address,
-      objects,
+    const ours = {
       sessions,
+      pools,
       webhooks,
       outbound: OUTBOUND,
-      audioLog,
       decoders,
-      log,
       multipart: null,
       erasures: sessions,
       batches: backstage.batches,
     };
+    const own = { address, objects, audioLog, log, ...ours };
     this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);

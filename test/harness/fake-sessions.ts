@@ -58,6 +58,8 @@ export class FakeSessions implements SessionsPort, ErasuresPort {
   page: { sessions: SessionSummary[]; cursor: string | null } = { sessions: [], cursor: null };
   waiting: QueuedSession[] = [];
   present: WorkerSummary[] = [];
+  /** Sessions that have ended, as they are counted. */
+  ended = 0;
   readonly #objects: MemoryObjects;
   readonly #running = new Map<string, Running>();
   readonly #watchers: (() => void)[] = [];
@@ -342,6 +344,10 @@ export class FakeSessions implements SessionsPort, ErasuresPort {
 
   openSessions(): Promise<number> {
     return Promise.resolve(this.#running.size);
+  }
+
+  endedSessions(): Promise<number> {
+    return Promise.resolve(this.ended);
   }
 
   exists(ref: SessionRef): Promise<boolean> {

@@ -44,7 +44,7 @@ async function call(operation: string, path: string, status: number, init: Reque
   const answer = await fetch(`${system.httpUrl}${path}`, { ...init, method });
   expect({ operation, status: answer.status }).toEqual({ operation, status });
   const type = answer.headers.get('content-type')?.split(';')[0] ?? '';
-  const isJson = /json$/.test(type);
+  const isJson = /[/+]json$/.test(type);
   const body: unknown = isJson ? await answer.json() : await answer.text();
   const at = ['paths', template, method.toLowerCase(), 'responses', String(status), 'content', type, 'schema'];
   const faults = openApi.faults(`/${at.map(pointerPart).join('/')}`, body);
