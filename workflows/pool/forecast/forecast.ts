@@ -74,14 +74,16 @@ export function forecast(
   const off = offPlan(state.arrivals, level.mean, now.atMs);
   const planned = (atMs: number): number => plannedRate(state.arrivals, expectation, atMs) * level.mean;
   const rate = (atMs: number): number => Math.max(0, planned(atMs) + (off?.extra ?? 0));
+  const perMs = rate(now.atMs);
   const outlook: Outlook = {
     atMs: now.atMs,
     present: now.present,
     holding: { meanMs: meanHoldingMs(state.holding, rule.sessionMs), cv: rule.sessionCv },
     rate,
-    rateVariance: level.variance / level.mean ** 2,
+    rateVariance:
+      level.variance / level.mean ** 2 + (off === null || perMs === 0 ? 0 : off.seen / (off.forMs * perMs) ** 2),
   };
   const raise = slotsNeeded(outlook, now.startUpMs + TICK_MS, rule);
   const later = [0.25, 0.5, 0.75, 1].map((part) => slotsNeeded(outlook, part * (now.startUpMs + rule.keepMs), rule));
-  return { raise, keep: Math.max(raise, ...later), level: level.mean, offPlan: off, perSecond: rate(now.atMs) * 1000 };
+  return { raise, keep: Math.max(raise, ...later), level: level.mean, offPlan: off, perSecond: perMs * 1000 };
 }

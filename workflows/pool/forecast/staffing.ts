@@ -18,7 +18,7 @@ export interface Outlook {
   readonly holding: Holding;
   /** Arrivals a millisecond at a moment ahead. */
   readonly rate: (atMs: number) => number;
-  /** Of the part of the arrivals that goes with the day's level: relative variance. */
+  /** How unsure the rate is: its variance ÷ its square. */
   readonly rateVariance: number;
 }
 
