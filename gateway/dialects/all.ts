@@ -3,8 +3,10 @@ import type { Gateway } from '../ports.ts';
 import { deepgramDialect } from './deepgram/live.ts';
 import type { Dialect } from './dialect.ts';
 import { nativeDialect } from './native.ts';
+import { realtimeDialect } from './openai/realtime/dialect.ts';
 
 export const dialectsOf = ({ settings: { catalogue } }: Gateway): readonly Dialect[] => [
   nativeDialect(catalogue),
   deepgramDialect(catalogue),
+  realtimeDialect(catalogue),
 ];
