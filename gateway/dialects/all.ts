@@ -5,8 +5,8 @@ import type { Dialect } from './dialect.ts';
 import { nativeDialect } from './native.ts';
 import { realtimeDialect } from './openai/realtime/dialect.ts';
 
-export const dialectsOf = ({ settings: { catalogue } }: Gateway): readonly Dialect[] => [
-  nativeDialect(catalogue),
-  deepgramDialect(catalogue),
-  realtimeDialect(catalogue),
+export const dialectsOf = (gateway: Gateway): readonly Dialect[] => [
+  nativeDialect(gateway.settings.catalogue),
+  deepgramDialect(gateway),
+  realtimeDialect(gateway.settings.catalogue),
 ];
