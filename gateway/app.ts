@@ -6,7 +6,10 @@ import { setMaxListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { deepgramRoutes } from './dialects/deepgram/routes.ts';
 import { openAiRoutes } from './dialects/openai/routes.ts';
+import { kaldiRoutes } from './dialects/kaldi/routes.ts';
+import { EventStreams } from './events/event-streams.ts';
 import { Failure } from './failures.ts';
 import { LiveServer } from './live/server.ts';
 import { refuseForeign } from './origin.ts';
@@ -21,6 +24,7 @@ const PAGE = fileURLToPath(new URL('./page/', import.meta.url));
 export interface GatewayServer {
   readonly http: Server;
   readonly live: LiveServer;
+  readonly streams: EventStreams;
   /** Stops taking in work, stores what came and tells everyone to come again. */
   drain(): Promise<void>;
 }
@@ -30,7 +34,8 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   // As many listen as wait for a transcript.
   setMaxListeners(0, ending.signal);
   const live = new LiveServer(gateway);
-  const http = createServer(buildApp(gateway, ending.signal));
+  const streams = new EventStreams(gateway, ending.signal);
+  const http = createServer(buildApp(gateway, live, streams, ending.signal));
   // An upload may take as long as it likes, as long as it moves.
   http.requestTimeout = 0;
   http.timeout = gateway.settings.uploadStallMs;
@@ -44,10 +49,10 @@ export function buildGateway(gateway: Gateway): GatewayServer {
     http.close();
     http.closeIdleConnections();
   };
-  return { http, live, drain };
+  return { http, live, streams, drain };
 }
 
-function buildApp(gateway: Gateway, ending: AbortSignal): Express {
+function buildApp(gateway: Gateway, live: LiveServer, streams: EventStreams, ending: AbortSignal): Express {
   const isDraining = (): boolean => ending.aborted;
   const app = express();
   app.disable('x-powered-by');
@@ -66,11 +71,13 @@ function buildApp(gateway: Gateway, ending: AbortSignal): Express {
   });
   app.use(healthRoutes(gateway, isDraining));
   app.use('/v1', openAiRoutes(gateway, ending));
+  app.use('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending }));
   app.use('/v1', (_request, _response, next) => {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();
   });
-  for (const [prefix, routes] of apiRoutes(gateway)) app.use(prefix, routes);
+  app.use('/client', kaldiRoutes(gateway, live));
+  for (const [prefix, routes] of apiRoutes(gateway, streams)) app.use(prefix, routes);
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
   app.use(express.static(PAGE));
   app.use((request) => {

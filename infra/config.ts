@@ -129,7 +129,44 @@ const settings = {
     text().default(join(homedir(), '.cache', 'longhand')),
     'folder where fetched binaries and models are kept',
   ),
-  LONGHAND_WORKERS: setting(integer(0, 1000).default(1), 'ASR worker processes a model that `npm start` runs'),
+  LONGHAND_WORKERS: setting(
+    integer(0, 1000).default(1),
+    'ASR worker processes a model that `npm start` runs; the least that its scaler keeps',
+  ),
+  LONGHAND_WORKERS_MAX: setting(
+    integer(0, 1000).nullable().default(null),
+    'ASR worker processes a model that the scaler of `npm start` runs at most; default: one more than LONGHAND_WORKERS, none where that is 0',
+  ),
+  LONGHAND_CLUSTER: setting(
+    z.enum(['auto', 'none', 'parent', 'kubernetes']).default('auto'),
+    'who starts and ends workers: `kubernetes`, `parent` (the process that started the orchestrator: `npm start`), `none`; `auto`: `parent` below `npm start`, otherwise `none`',
+  ),
+  LONGHAND_SCALING_FILE: setting(
+    optional(),
+    'JSON file with the scaling policy of each model (docs/scaling.md); none: workers for what is there and one slot more',
+  ),
+  LONGHAND_SCALING_TICK_MS: setting(
+    integer(200, hourMs).default(5000),
+    'pools are observed, and their workers decided on, this often; besides at once when a session finds no free slot',
+  ),
+  LONGHAND_KUBECONFIG: setting(optional(), 'kubeconfig file of the cluster; none: as a pod of it'),
+  LONGHAND_KUBERNETES_NAMESPACE: setting(text().default('default'), 'namespace of the workers'),
+  LONGHAND_KUBERNETES_DEPLOYMENT: setting(
+    text().default('longhand-asr-{model}'),
+    "name of a model's Deployment; `{model}` stands for the model's name",
+  ),
+  LONGHAND_KUBERNETES_DEADLINE_MS: setting(
+    integer(100, 60_000).default(5000),
+    'longest wait for one answer of the Kubernetes API',
+  ),
+  LONGHAND_WORKER_SESSIONS: setting(
+    integer(0, 1_000_000).default(0),
+    'an ASR worker ends after so many sessions (burst workers: 1); 0: never',
+  ),
+  LONGHAND_WORKER_IDLE_MS: setting(
+    integer(0, 24 * hourMs).default(0),
+    'an ASR worker without a session for so long ends (burst workers); 0: never',
+  ),
   LONGHAND_SLOTS: setting(integer(1, 10_000).default(8), 'sessions one ASR worker process serves at a time'),
   LONGHAND_BOOTSTRAP_KEY: setting(optional(), 'API key for the identity to come: accepted, unused now'),
   LONGHAND_URL: setting(
@@ -224,6 +261,14 @@ const settings = {
     integer(1, 10_000_000).default(10_000),
     'live sessions of one tenant that may be open; more are refused with tenant_limit',
   ),
+  LONGHAND_MAX_EVENT_STREAMS: setting(
+    integer(1, 1_000_000).default(1000),
+    'readers of sessions’ events that a gateway takes; more are refused with too_many_streams',
+  ),
+  LONGHAND_EVENTS_HEARTBEAT_MS: setting(
+    integer(100, 600_000).default(15_000),
+    'a stream of events carries a comment after so long a silence; who reads nothing for twice as long is let go of',
+  ),
   LONGHAND_SEND_AHEAD_MS: setting(
     integer(1000, 600_000).default(30_000),
     'audio a worker is sent ahead of what it has recognised',
@@ -236,10 +281,26 @@ const settings = {
     integer(1000, hourMs).default(60_000),
     'an upload, or another request, that stands still for so long is cut off',
   ),
+  LONGHAND_UPLOAD_TTL_MS: setting(
+    integer(60_000, 720 * hourMs).default(24 * hourMs),
+    'an upload that starts no session is kept for so long from its beginning',
+  ),
   LONGHAND_MAX_FILE_MS: setting(integer(1000, 1000 * hourMs).default(12 * hourMs), 'longest audio of a file'),
   LONGHAND_FFMPEG: setting(
     text().default('auto'),
     'what decodes files: `auto` (ffmpeg on PATH, else @ffmpeg/core), `wasm` (@ffmpeg/core), or the path of an ffmpeg',
+  ),
+  LONGHAND_KALDI_STATUS_9: setting(
+    z.stringbool().default(false),
+    'kaldi-gstreamer front: a client that would have to wait for a worker is sent away (status 9, HTTP 503) instead of queued',
+  ),
+  LONGHAND_KALDI_SILENCE_MS: setting(
+    integer(0, hourMs).default(10_000),
+    'kaldi-gstreamer front: audio without a word after which a session ends with status 1; 0: never',
+  ),
+  LONGHAND_LIVE_DECODERS: setting(
+    integer(0, 100_000).default(50),
+    'live streams of containers (webm, mp3 …) that one gateway decodes at a time, each by an ffmpeg of its own; more are refused with decoder_limit',
   ),
   LONGHAND_DECODE_STALL_MS: setting(
     integer(100, hourMs).default(20_000),
@@ -373,6 +434,10 @@ export interface SettingDescription {
   readonly isDefault: boolean;
   readonly meaning: string;
 }
+
+/** The most ASR workers of a model that `npm start` runs. */
+export const mostWorkers = ({ LONGHAND_WORKERS: least, LONGHAND_WORKERS_MAX: most }: Config): number =>
+  Math.max(least, most ?? (least === 0 ? 0 : least + 1));
 
 /** Every setting with its value, its default and its meaning; secrets are hidden. */
 export function describeConfig(config: Config): SettingDescription[] {

@@ -1,18 +1,63 @@
 /** The orchestrator: runs the workflows and the control activities. */
+import type { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createFetching } from '../activities/fetch.ts';
 import { createPrepare } from '../activities/prepare.ts';
+import { createScaling } from '../activities/scaling.ts';
+import type { ClusterPool, PoolWish } from '../activities/scaling.ts';
 import { createTranscripts } from '../activities/transcript.ts';
+import { createWebhooks } from '../activities/webhook.ts';
 import { AudioLog } from '../infra/audio-log.ts';
+import { openCluster } from '../infra/cluster/open.ts';
+import { mostWorkers } from '../infra/config.ts';
+import type { Config } from '../infra/config.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
 import { openObjects } from '../infra/objects/open.ts';
+import type { ObjectStore } from '../infra/objects/port.ts';
+import { OutboundGuard } from '../infra/outbound/guard.ts';
+import { OutboundHttp } from '../infra/outbound/http.ts';
 import { openScratch } from '../infra/scratch.ts';
-import { installRuntime, openWorkerConnection } from '../infra/temporal.ts';
-import { CONTROL_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
+import { installRuntime, openClient, openWorkerConnection } from '../infra/temporal.ts';
+import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
+import type { Policy } from '../workflows/pool/policy.ts';
+import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { foreignBody } from './foreign-body.ts';
+import { PoolStatistics } from './pool-statistics.ts';
+import { configurePools, plainPolicy } from './pools.ts';
+import { isDisabled } from './receivers.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
+
+function policiesOf(config: Config): Record<string, Policy> {
+  const { LONGHAND_WORKERS: minWorkers, LONGHAND_SLOTS: slotsPerWorker } = config;
+  const maxWorkers = mostWorkers(config);
+  const models = Object.keys(config.LONGHAND_MODELS);
+  return Object.fromEntries(models.map((model) => [model, plainPolicy({ minWorkers, maxWorkers, slotsPerWorker })]));
+}
+
+/** What speaks to addresses that clients have named. */
+function openOutbound(config: Config, objects: ObjectStore, client: Client) {
+  const guard = new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW);
+  const http = new OutboundHttp(guard, config.LONGHAND_UPLOAD_STALL_MS);
+  const fetching = createFetching({
+    http,
+    uploads: objects,
+    maxBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
+    limitMs: config.LONGHAND_FETCH_LIMIT_MS,
+    attempts: config.LONGHAND_FETCH_ATTEMPTS,
+  });
+  const webhooks = createWebhooks({
+    http,
+    secrets: config.LONGHAND_WEBHOOK_SECRET,
+    isDisabled: (tenant, receiver) => isDisabled(client, tenant, receiver),
+    timeoutMs: config.LONGHAND_WEBHOOK_TIMEOUT_MS,
+    foreignBody: (form, tenant, event) => foreignBody(objects, form, tenant, event),
+  });
+  return { fetching, webhooks, close: () => http.close() };
+}
 
 await runProcess('orchestrator', async (config, log) => {
   installRuntime(log);
@@ -27,6 +72,11 @@ await runProcess('orchestrator', async (config, log) => {
     audioLog,
     spanMs: config.LONGHAND_SPAN_MS,
   });
+  const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
+  const cluster = openCluster<ClusterPool, PoolWish>(config);
+  const statistics = new PoolStatistics(client, config.LONGHAND_TEMPORAL_DEADLINE_MS);
+  const scaling = cluster === null ? {} : createScaling(cluster, statistics);
+  const outbound = openOutbound(config, objects, client);
   const shared = {
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
@@ -37,7 +87,7 @@ await runProcess('orchestrator', async (config, log) => {
     taskQueue: CONTROL_QUEUE,
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     // Preparation too: files that were begun before it had a queue of its own ask for it here.
-    activities: { ...preparation, ...createTranscripts(objects, audioLog) },
+    activities: { ...preparation, ...createTranscripts(objects, audioLog), ...scaling },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,
@@ -50,12 +100,27 @@ await runProcess('orchestrator', async (config, log) => {
     activities: { ...preparation },
     maxConcurrentActivityTaskExecutions: config.LONGHAND_PREPARE_SLOTS,
   });
-  const workers = [control, preparing];
+  const fetchers = await Worker.create({
+    ...shared,
+    taskQueue: FETCH_QUEUE,
+    activities: { ...outbound.fetching },
+    maxConcurrentActivityTaskExecutions: config.LONGHAND_FETCH_SLOTS,
+  });
+  const delivering = await Worker.create({
+    ...shared,
+    taskQueue: DELIVERY_QUEUE,
+    activities: { ...outbound.webhooks },
+    maxConcurrentActivityTaskExecutions: config.LONGHAND_WEBHOOK_SLOTS,
+  });
+  const workers = [control, preparing, fetchers, delivering];
   const run = Promise.all(workers.map((worker) => worker.run()));
+  if (cluster !== null) await configurePools(client, policiesOf(config), config.LONGHAND_SCALING_TICK_MS);
   return {
     drain: async () => {
       for (const worker of workers) worker.shutdown();
       await run;
+      await outbound.close();
+      await client.connection.close();
       await connection.close();
       objects.close();
     },

@@ -29,6 +29,8 @@ export class ClientLink implements Line, SessionClient {
   readonly #conversation: Conversation;
   readonly #asks: (request: LiveRequest, client: SessionClient) => void;
   readonly #holds = new Set<Hold>();
+  /** What the conversation was told of those that are not its own. */
+  #pressed = true;
   /** Of a connection of several sessions, those that have not ended. */
   readonly #parts = new Set<SessionPart>();
   #events: ClientLinkEvents | null = null;
@@ -136,12 +138,9 @@ export class ClientLink implements Line, SessionClient {
     this.#events = events;
     this.#heardAtMs = performance.now();
     this.#hold('opening', false);
-    const early = this.#early.splice(0);
-    if (!this.isOpen) {
-      events.gone();
-      return;
-    }
-    give(early, events);
+    // Also of a client that has gone meanwhile: what it sent belongs to the session.
+    give(this.#early.splice(0), events);
+    if (!this.isOpen) this.#sayGone();
   }
 
   pause(): void {
@@ -162,6 +161,10 @@ export class ClientLink implements Line, SessionClient {
     if (this.#closing) return;
     if (this.#holds.size > 0) this.#socket.pause();
     else this.#socket.resume();
+    const pressed = [...this.#holds].some((held) => held !== 'conversation');
+    if (pressed === this.#pressed) return;
+    this.#pressed = pressed;
+    this.#conversation.press?.(pressed);
   }
 
   say(message: ServerMessage): void {
@@ -207,8 +210,8 @@ export class ClientLink implements Line, SessionClient {
     if (this.isOpen && this.#socket.bufferedAmount < this.#settings.clientBufferBytes / 4) this.#try(step);
   }
 
-  heard(throughMs: number): void {
-    if (this.isOpen) this.#try(() => this.#conversation.heard?.(throughMs));
+  heard(throughMs: number, settledMs: number | null): void {
+    if (this.isOpen) this.#try(() => this.#conversation.heard?.(throughMs, settledMs));
   }
 
   fail(error: unknown): void {
@@ -268,7 +271,6 @@ export class ClientLink implements Line, SessionClient {
     this.#giveRoom();
     if (!this.#told) this.#conversation.gone?.();
     this.#told = true;
-    this.#early = [];
     this.#events?.gone();
     this.#events = null;
     for (const part of this.#parts) part.gone();

@@ -16,6 +16,7 @@ import type { Gateway } from '../ports.ts';
 import { refuseForeign } from '../origin.ts';
 import { targetOf } from '../protocol.ts';
 import type { LiveRequest } from '../protocol.ts';
+import { webhookFor } from '../webhooks/target.ts';
 import { ClientLink } from './client-link.ts';
 import type { SessionClient } from './session-client.ts';
 import { Hub, hubIdOf } from './hub.ts';
@@ -48,13 +49,14 @@ export class LiveServer {
   readonly #workers: WebSocketServer;
   readonly #meetings = new WeakMap<IncomingMessage, Meeting>();
   readonly #hubs = new Map<string, Hub>();
+  readonly #links = new Set<ClientLink>();
   readonly #watch = new WorkerWatch();
   readonly #notices: QueueNotices;
   #draining = false;
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
-    this.#notices = new QueueNotices(gateway.sessions, gateway.log);
+    this.#notices = new QueueNotices(gateway.sessions, gateway.pools, gateway.log);
     this.#dialects = new Map(dialectsOf(gateway).map((dialect) => [dialect.path, dialect]));
     const options = { noServer: true, perMessageDeflate: false, clientTracking: false } as const;
     this.#clients = new WebSocketServer({
@@ -116,23 +118,28 @@ export class LiveServer {
   async drain(): Promise<void> {
     this.#draining = true;
     await Promise.all([...this.#hubs.values()].map((hub) => hub.drain()));
+    // Those that have no session yet.
+    for (const link of this.#links) link.fail(new Failure('shutting_down', 'this gateway ends: connect again'));
     this.#watch.close();
   }
 
   #client(socket: WebSocket, meeting: Meeting): void {
     socket.on('error', (error) => this.#gateway.log.info({ err: error }, 'client connection failed'));
     const link = new ClientLink(randomUUID(), socket, this.#gateway.settings, meeting, (request, client) => {
-      this.#attach(client, request).catch((error: unknown) => {
+      this.attach(client, request).catch((error: unknown) => {
         if (!(error instanceof Failure)) this.#gateway.log.error({ err: error }, 'attaching a client failed');
         client.fail(asFailure(error));
       });
     });
+    this.#links.add(link);
+    socket.once('close', () => this.#links.delete(link));
     link.begin();
   }
 
-  async #attach(client: SessionClient, request: LiveRequest): Promise<void> {
+  /** Gives a client the session it asks for. @throws Failure why it is not given */
+  async attach(client: SessionClient, request: LiveRequest): Promise<void> {
     if (this.#draining) throw new Failure('shutting_down', 'this gateway ends: connect again');
-    const input = this.#inputOf(request);
+    const input = await this.#inputOf(request);
     await this.#admit(input);
     await this.#hub(hubIdOf(input.ref), input.ref).attachClient(client, input, request);
   }
@@ -156,10 +163,19 @@ export class LiveServer {
     return null;
   }
 
-  #inputOf({ session, model, language, priority, audio }: LiveRequest): LiveInput {
+  async #inputOf({ session, model, language, priority, audio, webhook }: LiveRequest): Promise<LiveInput> {
     const { tenant, weightOf, bounds } = this.#gateway.settings;
     const ref = { tenant, id: session ?? randomUUID() };
-    return { kind: 'live', ref, model, language, priority, weight: weightOf(tenant), bounds, audio };
+    const spec = { ref, model, language, priority, weight: weightOf(tenant), bounds };
+    return { kind: 'live', ...spec, audio, ...(await this.#webhookOf(ref, webhook)) };
+  }
+
+  /** Its receiver counts when a session is new: what is wrong with it later keeps no client out. */
+  async #webhookOf(ref: SessionRef, given: string | undefined): Promise<Pick<LiveInput, 'webhook'>> {
+    return webhookFor(this.#gateway, given).catch(async (error: unknown) => {
+      if (error instanceof Failure && (await this.#gateway.sessions.exists(ref))) return {};
+      throw error;
+    });
   }
 
   async #worker(socket: WebSocket, query: URLSearchParams, authorization: string | undefined): Promise<void> {

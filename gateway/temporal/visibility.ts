@@ -9,7 +9,7 @@ import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionSummary, SlotTimes, SlotUser, WorkerSummary } from '../ports.ts';
 
 /** One row of a visibility list: search attributes and memo are decoded. */
-interface Row {
+export interface Row {
   readonly workflowId: string;
   readonly startMs: number;
   readonly closeMs: number | null;
@@ -41,7 +41,7 @@ const decodeAll = (fields: Record<string, unknown> | null | undefined): Record<s
   );
 
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
-const isoTime = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+export const isoTime = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
 const kindOf = ({ attributes }: Row): SlotUser => (attributes['LonghandKind'] === 'span' ? 'span' : 'live');
 
@@ -89,6 +89,13 @@ export class Visibility {
     return this.#count(`${workflowTypes(WORKFLOW.session)} AND ${which}`);
   }
 
+  /** Sessions of a tenant, live ones and files, that have ended. */
+  async endedSessions(tenant: string): Promise<number> {
+    const running = `ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'`;
+    const which = `${running} AND LonghandTenant = ${quoted(tenant)}`;
+    return this.#count(`${workflowTypes(WORKFLOW.session, WORKFLOW.file)} AND ${which}`);
+  }
+
   async #count(query: string): Promise<number> {
     const { namespace } = this.#client.options;
     const { count } = await this.#client.workflowService.countWorkflowExecutions({ namespace, query });
@@ -114,12 +121,21 @@ export class Visibility {
     return { held, recent: { live, span } };
   }
 
-  async workers(): Promise<WorkerSummary[]> {
-    const { rows } = await this.#page(
-      `${workflowTypes(WORKFLOW.worker)} AND ExecutionStatus = 'Running'`,
-      MAX_ROWS,
-      null,
-    );
+  /** Sessions and spans that ended since: how many had a slot, and how long they had held their last ones in all. */
+  async ended(model: string, sinceMs: number): Promise<{ readonly sessions: number; readonly slotMs: number }> {
+    const which = `${workflowTypes(WORKFLOW.session, WORKFLOW.span)} AND LonghandModel = ${quoted(model)}`;
+    const since = quoted(new Date(sinceMs).toISOString());
+    const closed = `ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew' AND CloseTime > ${since}`;
+    const { rows } = await this.#page(`${which} AND ${closed}`, MAX_ROWS, null);
+    const held = rows.flatMap((row) => heldMs(row, row.closeMs ?? sinceMs));
+    return { sessions: held.length, slotMs: held.reduce((sum, ms) => sum + ms, 0) };
+  }
+
+  /** @param model of one pool only. */
+  async workers(model?: string): Promise<WorkerSummary[]> {
+    const running = `${workflowTypes(WORKFLOW.worker)} AND ExecutionStatus = 'Running'`;
+    const query = model === undefined ? running : `${running} AND LonghandModel = ${quoted(model)}`;
+    const { rows } = await this.#page(query, MAX_ROWS, null);
     return Promise.all(rows.map((row) => this.#worker(row)));
   }
 
@@ -129,6 +145,11 @@ export class Visibility {
     const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
     const report = payload ? defaultPayloadConverter.fromPayload<WorkerReport>(payload) : null;
     return { ...(memo['facts'] as WorkerFacts), draining: report?.draining ?? false, sessions: report?.sessions ?? [] };
+  }
+
+  /** Any page of workflows. @throws Failure when the cursor is none of ours */
+  page(query: string, pageSize: number, cursor: string | null): Promise<{ rows: Row[]; cursor: string | null }> {
+    return this.#page(query, pageSize, cursor);
   }
 
   async #page(query: string, pageSize: number, cursor: string | null) {

@@ -6,6 +6,8 @@ import type { OutboundGuard } from './guard.ts';
 
 export interface Post {
   readonly url: string;
+  /** POST unless given. */
+  readonly method?: 'POST' | 'PUT';
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   /** Until the answer's head is there. */
@@ -19,12 +21,14 @@ export interface PostAnswer {
   readonly retryAfter: string | null;
 }
 
-/** What is at an address. The body must be read, or left off by `return()`, for its connection to be free. */
+/** What is at an address. */
 export interface Found {
   readonly status: number;
   /** As the server claims; null when it says nothing. */
   readonly bytes: number | null;
   readonly body: AsyncIterable<Uint8Array>;
+  /** To be called once the body is of no more use, read or not: its connection is free then. */
+  close(): void;
 }
 
 const CONNECT_LIMIT_MS = 10_000;
@@ -46,10 +50,10 @@ export class OutboundHttp {
   }
 
   /** Posts once; a redirect is an answer like any other. @throws ForbiddenAddress, or whatever went wrong on the way */
-  async post({ url, headers, body, timeoutMs, signal }: Post): Promise<PostAnswer> {
+  async post({ url, method = 'POST', headers, body, timeoutMs, signal }: Post): Promise<PostAnswer> {
     hostOf(url);
     const answer = await request(url, {
-      method: 'POST',
+      method,
       headers: { ...headers, 'user-agent': USER_AGENT },
       body,
       dispatcher: this.#agent,
@@ -71,7 +75,7 @@ export class OutboundHttp {
       const answer = await request(at, { headers, dispatcher: this.#agent, signal });
       const { location, 'content-length': length } = answer.headers;
       if (!REDIRECTS.includes(answer.statusCode) || typeof location !== 'string') {
-        return { status: answer.statusCode, bytes: length === undefined ? null : Number(length), body: answer.body };
+        return foundOf(answer, length === undefined ? null : Number(length));
       }
       await leaveUnread(answer);
       if (led === MAX_REDIRECTS) throw new ForbiddenAddress(`redirects more than ${MAX_REDIRECTS} times`);
@@ -83,6 +87,12 @@ export class OutboundHttp {
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
+}
+
+function foundOf({ statusCode, body }: Dispatcher.ResponseData, bytes: number | null): Found {
+  // A body that is left off says so by an error, which nobody need hear.
+  body.on('error', () => undefined);
+  return { status: statusCode, bytes, body, close: () => void body.destroy() };
 }
 
 function nextOf(from: string, location: string): string {

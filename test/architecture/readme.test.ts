@@ -13,6 +13,7 @@ const PAGES = [
   'docs/architecture.md',
   'docs/protocol.md',
   'docs/scaling.md',
+  'docs/webhooks.md',
 ];
 
 test('README.md holds the table of settings, as `npx longhand config --markdown` prints it', async () => {

@@ -9,6 +9,7 @@ import type { WorkflowBundle } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
 import {
   CONTROL_QUEUE,
+  FETCH_QUEUE,
   poolQueue,
   PREPARE_QUEUE,
   QUERY,
@@ -26,6 +27,8 @@ import type {
   CommitAnswer,
   ControlActivities,
   DecodeAnswer,
+  FetchAnswer,
+  FetchArgs,
   Lease,
   MergeArgs,
   PoolActivities,
@@ -39,6 +42,8 @@ import type {
   WriteTranscriptArgs,
 } from '../../workflows/contract.ts';
 import type { FileInput, LiveInput } from '../../workflows/contract.ts';
+import { DELIVERY_QUEUE } from '../../workflows/webhook/contract.ts';
+import type { DeliverArgs, DeliveryActivities, DeliveryOutcome } from '../../workflows/webhook/contract.ts';
 import { attach } from '../workflows/session/given.ts';
 import { programOfWheel } from './wheel.ts';
 
@@ -52,6 +57,12 @@ export class Cast {
   readonly checkpoints: CheckpointArgs[] = [];
   readonly transcripts: WriteTranscriptArgs[] = [];
   readonly merges: MergeArgs[] = [];
+  readonly fetches: FetchArgs[] = [];
+  fetched: FetchAnswer = { ok: true };
+  /** Webhooks that were sent, each time anew. */
+  readonly deliveries: DeliverArgs[] = [];
+  delivering = (_args: DeliverArgs): Promise<DeliveryOutcome> =>
+    Promise.resolve({ kind: 'answered', status: 204, retryAfterMs: null, durationMs: 1 });
   stream: Stream = (_args, cancelled) => untilAborted(cancelled);
   probe: ProbeAnswer = { ok: true };
   decoded: DecodeAnswer = { ok: true, totalBytes: 0, spans: [] };
@@ -145,6 +156,8 @@ export class Stage {
     const workers = await Promise.all([
       Worker.create({ ...worker, taskQueue: CONTROL_QUEUE, workflowBundle, activities: { ...this.#control } }),
       Worker.create({ ...worker, taskQueue: PREPARE_QUEUE, activities: { ...this.#control } }),
+      Worker.create({ ...worker, taskQueue: FETCH_QUEUE, activities: { ...this.#control } }),
+      Worker.create({ ...worker, taskQueue: DELIVERY_QUEUE, activities: { ...this.#delivery } }),
       Worker.create({ ...worker, taskQueue: poolQueue('en'), activities: { ...this.#pool } }),
       Worker.create({ ...worker, taskQueue: workerQueue('w'), activities: { ...this.#worker } }),
     ]);
@@ -183,6 +196,11 @@ export class Stage {
       return { segments: args.segmentCount + (args.repairs?.spans ?? 0), holes: cast.holes.shift() ?? [] };
     },
     discardUpload: () => Promise.resolve(),
+    fetchUpload: (args) => {
+      const cast = this.#of(args.ref.id);
+      cast.fetches.push(args);
+      return Promise.resolve(cast.fetched);
+    },
     probeAudio: async ({ ref }) => {
       const cast = this.#of(ref.id);
       await cast.probing;
@@ -193,6 +211,14 @@ export class Stage {
       const { merges, transcripts } = this.#of(args.ref.id);
       merges.push(args);
       return Promise.resolve(transcripts.reduce((sum, { segmentCount }) => sum + segmentCount, 0));
+    },
+  };
+
+  readonly #delivery: DeliveryActivities = {
+    deliverWebhook: (args) => {
+      const cast = this.#of(args.event.data.id);
+      cast.deliveries.push(args);
+      return cast.delivering(args);
     },
   };
 

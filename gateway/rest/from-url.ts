@@ -1,0 +1,70 @@
+/** A session from a file that is at an address: checked here, fetched by the session itself. */
+import type { FileInput } from '../../workflows/contract.ts';
+import { Failure } from '../failures.ts';
+import type { Gateway } from '../ports.ts';
+import { chooseModel } from '../protocol.ts';
+import type { Choice } from '../protocol.ts';
+import { newUploadId } from '../uploads/upload-id.ts';
+import { webhookFor } from '../webhooks/target.ts';
+import { plainName } from './file-name.ts';
+import type { UploadParameters } from './upload.ts';
+
+export interface AtUrl extends UploadParameters {
+  readonly url: string;
+}
+
+/** Starts the session; what is at the address is known later. @throws Failure `forbidden_address` */
+export async function startFromUrl(
+  gateway: Gateway,
+  body: AtUrl,
+  id: string,
+  fingerprint: string | null,
+): Promise<void> {
+  const { webhook, ...choice } = chooseModel(body, gateway.settings.catalogue);
+  const input = await fileAt(gateway, body.url, choice, id);
+  await gateway.sessions.startFile({
+    ...input,
+    ...(await webhookFor(gateway, webhook)),
+    ...(body.filename === undefined ? {} : { fileName: plainName(body.filename) }),
+    ...(fingerprint === null ? {} : { fingerprint }),
+  });
+}
+
+/** Input of a session whose file is at an address; nobody is told of its end. @throws Failure `forbidden_address` */
+export async function fileAt(
+  gateway: Gateway,
+  url: string,
+  choice: Omit<Choice, 'webhook'>,
+  id: string,
+): Promise<FileInput> {
+  const { tenant, weightOf, bounds } = gateway.settings;
+  const source = await allowedUrl(gateway, url);
+  return {
+    kind: 'file',
+    ref: { tenant, id },
+    ...choice,
+    weight: weightOf(tenant),
+    bounds,
+    uploadId: newUploadId(),
+    uploadBytes: 0,
+    fileName: plainName(fileNameOf(source)),
+    sourceUrl: source.href,
+  };
+}
+
+/** @throws Failure `forbidden_address` */
+export async function allowedUrl(gateway: Gateway, url: string): Promise<URL> {
+  const refusal = await gateway.outbound.refusal(url);
+  if (refusal !== null) throw new Failure('forbidden_address', `url: the address ${refusal}`);
+  return new URL(url);
+}
+
+/** The last part of the path, as it is meant. */
+export function fileNameOf({ pathname }: URL): string {
+  const last = pathname.slice(pathname.lastIndexOf('/') + 1);
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    return last;
+  }
+}
