@@ -1,4 +1,5 @@
 /** What the orchestrator runs. */
-export { file } from './file.ts';
+export { file, version } from './file.ts';
+export { lanes } from './lanes/lanes.ts';
 export { session, span } from './session/session.ts';
 export { worker } from './worker.ts';
