@@ -12,8 +12,7 @@ import type { Gateway } from './ports.ts';
 import { healthRoutes } from './rest/health.ts';
 import { openApiDocument } from './rest/openapi.ts';
 import { problemHandler } from './rest/problem.ts';
-import { sessionRoutes } from './rest/sessions.ts';
-import { workerRoutes } from './rest/workers.ts';
+import { apiRoutes } from './rest/routes.ts';
 
 const PAGE = fileURLToPath(new URL('./page/', import.meta.url));
 
@@ -65,8 +64,7 @@ function buildApp(gateway: Gateway, isDraining: () => boolean): Express {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();
   });
-  app.use('/v1/sessions', sessionRoutes(gateway));
-  app.use('/v1/workers', workerRoutes(gateway));
+  for (const [prefix, routes] of apiRoutes(gateway)) app.use(prefix, routes);
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
   app.use(express.static(PAGE));
   app.use((request) => {

@@ -5,6 +5,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { outboundSettings } from './config/outbound.ts';
 
 const integer = (from: number, to: number) => z.coerce.number().int().min(from).max(to);
 const port = () => integer(0, 65_535);
@@ -290,6 +291,7 @@ const settings = {
     integer(0, 24 * hourMs).default(10_000),
     'how long a process that is told to end lets its work finish',
   ),
+  ...outboundSettings,
 } as const;
 
 const schema = z.object(settings);
@@ -326,6 +328,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
       throw new ConfigError(`${name}: '${model}' is not in LONGHAND_MODELS (${Object.keys(models).join(', ')})`);
     }
   }
+  if (result.data.LONGHAND_WEBHOOK_URL !== null && result.data.LONGHAND_WEBHOOK_SECRET.length === 0) {
+    throw new ConfigError('LONGHAND_WEBHOOK_URL: LONGHAND_WEBHOOK_SECRET is needed too, for webhooks are signed');
+  }
   return { ...result.data, LONGHAND_DATA_DIR: resolve(result.data.LONGHAND_DATA_DIR) };
 }
 
@@ -347,7 +352,7 @@ export function describeConfig(config: Config): SettingDescription[] {
     const value = asText(config[key]);
     return {
       name,
-      value: SECRET.test(name) && value !== '' ? '(set)' : value,
+      value: SECRET.test(name) && value !== asText(defaults[key]) ? '(set)' : value,
       defaultValue: asText(defaults[key]).replace(homedir(), '~'),
       isDefault: isDefault(value, asText(defaults[key])),
       meaning: description ?? '',

@@ -1,8 +1,8 @@
-/** One client's connection: the native protocol on a WebSocket. */
+/** One client's connection: a dialect on a WebSocket, its bounds, and whether the client is alive. */
 import type { RawData, WebSocket } from 'ws';
+import type { Conversation, Line, Meeting } from '../dialects/dialect.ts';
 import { asFailure, Failure } from '../failures.ts';
-import { errorMessage, parseClientMessage } from '../protocol.ts';
-import type { ClientMessage, ServerMessage } from '../protocol.ts';
+import type { ClientMessage, LiveRequest, ServerMessage } from '../protocol.ts';
 
 export interface ClientLinkEvents {
   audio(bytes: Buffer): void;
@@ -22,63 +22,137 @@ const CLOSE_LIMIT_MS = 10_000;
 /** What can wait is sent in pieces of this size, so that also a slow reader is seen to read. */
 const PIECE_BYTES = 65_536;
 
-export class ClientLink {
+/** Why nothing is read: the session is not open yet, or has no room, or the conversation has none. */
+type Hold = 'opening' | 'session' | 'conversation';
+
+export class ClientLink implements Line {
   readonly id: string;
   readonly #socket: WebSocket;
   readonly #settings: ClientLinkSettings;
   readonly #pinger: NodeJS.Timeout;
+  readonly #conversation: Conversation;
+  readonly #asks: (request: LiveRequest) => void;
+  readonly #holds = new Set<Hold>();
   #events: ClientLinkEvents | null = null;
+  /** What was heard after the session was asked for, and before it is open. */
+  #early: (Buffer | ClientMessage)[] = [];
+  #asked = false;
+  /** The conversation knows that it is over. */
+  #told = false;
   #heardAtMs = performance.now();
   #closing = false;
   /** Something waits for the client to read; since when nothing was read. */
   #room: { sinceMs: number; readonly promise: Promise<unknown>; readonly resolve: (none: undefined) => void } | null =
     null;
 
-  /** The socket is taken over paused: nothing is read before {@link open}. */
-  constructor(id: string, socket: WebSocket, settings: ClientLinkSettings) {
+  /**
+   * The socket is taken over paused: nothing is read before {@link begin}.
+   * @param asks the client wants this session; it is to be given to it by {@link serve}
+   */
+  constructor(
+    id: string,
+    socket: WebSocket,
+    settings: ClientLinkSettings,
+    meeting: Meeting,
+    asks: (request: LiveRequest) => void,
+  ) {
     this.id = id;
     this.#socket = socket;
     this.#settings = settings;
-    socket.pause();
+    this.#asks = asks;
+    this.#hold('opening', true);
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
     socket.on('pong', () => (this.#heardAtMs = performance.now()));
     socket.on('close', () => this.#closed());
     this.#pinger = setInterval(() => this.#checkAlive(), settings.keepaliveMs);
+    this.#conversation = meeting.converse(this);
+  }
+
+  /** The conversation begins. */
+  begin(): void {
+    this.#try(() => this.#conversation.begin());
+    if (!this.#asked) this.#hold('opening', false);
   }
 
   get isOpen(): boolean {
     return !this.#closing && this.#socket.readyState === this.#socket.OPEN;
   }
 
-  open(events: ClientLinkEvents): void {
+  // ---- what the conversation asks for
+
+  open(request: LiveRequest): void {
+    if (this.#asked) throw new Error('a connection has one session');
+    this.#asked = true;
+    this.#hold('opening', true);
+    this.#asks(request);
+  }
+
+  audio(bytes: Buffer): void {
+    if (this.#events === null) this.#early.push(bytes);
+    else this.#events.audio(bytes);
+  }
+
+  message(message: ClientMessage): void {
+    if (this.#events === null) this.#early.push(message);
+    else this.#events.message(message);
+  }
+
+  hold(isFull: boolean): void {
+    this.#hold('conversation', isFull);
+  }
+
+  send(text: string | Buffer): void {
+    if (this.isOpen) this.#socket.send(text, { binary: false }, () => this.#written());
+  }
+
+  // ---- what the session asks for
+
+  /** The session is open: what the client sends is given to it. */
+  serve(events: ClientLinkEvents): void {
     this.#events = events;
     this.#heardAtMs = performance.now();
-    this.#socket.resume();
-    if (!this.isOpen) events.gone();
+    this.#hold('opening', false);
+    const early = this.#early.splice(0);
+    if (!this.isOpen) {
+      events.gone();
+      return;
+    }
+    for (const one of early) {
+      if ('type' in one) events.message(one);
+      else events.audio(one);
+    }
   }
 
   /** Back-pressure: the client's bytes wait in its own socket. */
   pause(): void {
-    this.#socket.pause();
+    this.#hold('session', true);
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#hold('session', false);
   }
 
   get isPaused(): boolean {
-    return this.#socket.isPaused;
+    return this.#holds.has('session');
   }
 
-  /** Sends a message. A client that does not read loses partials first; then it is closed: a final is never skipped. */
-  send(message: ServerMessage): void {
+  #hold(why: Hold, isFull: boolean): void {
+    if (isFull) this.#holds.add(why);
+    else this.#holds.delete(why);
+    if (this.#closing) return;
+    if (this.#holds.size > 0) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** Tells the client. One that does not read loses partials first; then it is closed: a final is never skipped. */
+  say(message: ServerMessage): void {
     if (!this.isOpen) return;
     const { clientBufferBytes } = this.#settings;
     if (this.#socket.bufferedAmount > clientBufferBytes) {
       this.fail(new Failure('slow_reader', `more than ${clientBufferBytes} bytes are waiting to be read`));
       return;
     }
-    this.#socket.send(JSON.stringify(message), () => this.#written());
+    this.#try(() => this.#conversation.say(message));
   }
 
   /**
@@ -106,18 +180,25 @@ export class ClientLink {
     this.#room = null;
   }
 
-  /** Sends a partial as the worker wrote it, or drops it where the client reads too slowly. */
-  sendPartial(json: Buffer): void {
+  /** Tells a partial as the worker wrote it, or drops it where the client reads too slowly. */
+  sayPartial(json: Buffer): void {
     if (this.isOpen && this.#socket.bufferedAmount < this.#settings.clientBufferBytes / 4) {
-      this.#socket.send(json, { binary: false });
+      this.#try(() => this.#conversation.sayPartial(json));
     }
   }
 
   /** Says what was wrong and closes with its code. */
   fail(error: unknown): void {
-    const failure = asFailure(error);
-    if (this.isOpen) this.#socket.send(JSON.stringify(errorMessage(failure)));
-    this.close(failure.row.closeCode, failure.type);
+    const { code, reason } = this.#conversation.fail(asFailure(error));
+    this.close(code, reason);
+  }
+
+  #try(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   close(code: number, reason: string): void {
@@ -134,15 +215,7 @@ export class ClientLink {
   #receive(data: RawData, isBinary: boolean): void {
     this.#heardAtMs = performance.now();
     if (this.#closing || !(data instanceof Buffer)) return;
-    if (isBinary) {
-      this.#events?.audio(data);
-      return;
-    }
-    try {
-      this.#events?.message(parseClientMessage(data));
-    } catch (error) {
-      this.fail(error);
-    }
+    this.#try(() => this.#conversation.hear(data, isBinary));
   }
 
   #checkAlive(): void {
@@ -170,6 +243,9 @@ export class ClientLink {
 
   #sayGone(): void {
     this.#giveRoom();
+    if (!this.#told) this.#conversation.gone?.();
+    this.#told = true;
+    this.#early = [];
     this.#events?.gone();
     this.#events = null;
   }

@@ -79,7 +79,7 @@ export class Hub {
     this.#services = services;
     this.#audio = new AudioSide(services.gateway, ref, {
       changed: () => this.#worker.wake(),
-      stored: (bytes) => this.#client?.link.send({ type: 'ack', durableBytes: bytes }),
+      stored: (bytes) => this.#client?.link.say({ type: 'ack', durableBytes: bytes }),
       pressure: (isFull) => this.#press(isFull),
       isCurrent: () => this.#isCurrent(),
       superseded: () => this.#superseded(),
@@ -87,7 +87,7 @@ export class Hub {
     this.#worker = new WorkerSide(services.gateway, services.watch, this.#audio, {
       opening: (dial) => this.#workerOpening(dial),
       opened: (dial) => this.#workerOpened(dial),
-      partial: (json) => this.#client?.link.sendPartial(json),
+      partial: (json) => this.#client?.link.sayPartial(json),
       final: (segments) => this.#client?.finals.offer(segments),
       gone: (how, dial, why) => this.#workerGone(how, dial, why),
     });
@@ -150,7 +150,7 @@ export class Hub {
       'ended' in answer ? this.#audio.storedBytes(input.audio) : this.#audio.open(answer),
     );
     const { model, language } = 'ended' in answer ? input : answer;
-    link.send({ type: 'session', id: this.#ref.id, durableBytes, nextIndex: committed, model, language });
+    link.say({ type: 'session', id: this.#ref.id, durableBytes, nextIndex: committed, model, language });
     this.#present(link, asked, { ...input, model }, 'ended' in answer ? Infinity : answer.generation).know(committed);
     if ('ended' in answer) await this.#finish(answer.ended);
     else this.#opened(link);
@@ -159,7 +159,7 @@ export class Hub {
   #present(link: ClientLink, { index, attempt }: Asked, input: LiveInput, generation: number): Finals {
     const { sessions, objects } = this.#gateway;
     const finals = new Finals(index, (from) => readSegments(sessions, objects, this.#ref, from, FINALS_AT_ONCE), {
-      give: (segment) => link.send(finalMessage(segment)),
+      give: (segment) => link.say(finalMessage(segment)),
       room: () => link.room(),
       broken: (error) => link.fail(error),
     });
@@ -171,12 +171,12 @@ export class Hub {
   #opened(link: ClientLink): void {
     this.#quietAtByte = null;
     this.#watchEnd();
-    link.open({
+    link.serve({
       audio: (bytes) => this.#heard(bytes),
       message: (message) => this.#handle(message),
       gone: () => this.#clientGone(link),
     });
-    if (this.#worker.isPresent) link.send({ type: 'started' });
+    if (this.#worker.isPresent) link.say({ type: 'started' });
     else this.#followQueue();
   }
 
@@ -287,7 +287,7 @@ export class Hub {
     this.#quietAtByte = null;
     if (this.#client === null) this.#startGrace();
     else this.#quiet.heard();
-    this.#client?.link.send({ type: 'started' });
+    this.#client?.link.say({ type: 'started' });
     this.#client?.finals.know(dial.nextIndex);
   }
 
@@ -385,7 +385,7 @@ export class Hub {
     this.#quietAtByte = null;
     this.#noticeTimer = setTimeout(() => {
       this.#unfollow = this.#services.notices.follow(present.model, this.workflowId, (place) =>
-        present.link.send({ type: 'queued', ...place, estimated: true }),
+        present.link.say({ type: 'queued', ...place, estimated: true }),
       );
     }, QUEUE_NOTICE_AFTER_MS);
     this.#forgottenTimer = setInterval(() => {
@@ -470,7 +470,7 @@ function conclude(link: ClientLink, { state, reason, detail, segments, audioMs }
     link.fail(new Failure(isFailureType(reason) ? reason : 'session_failed', detail ?? 'the session failed'));
     return;
   }
-  link.send({ type: 'done', segments, audioMs, state });
+  link.say({ type: 'done', segments, audioMs, state });
   link.close(1000, state);
 }
 

@@ -1,6 +1,6 @@
-/** The gateway's WebSockets: clients at /v1/live, workers at the audio plane; and the registry of hubs behind them. */
+/** The gateway's WebSockets: clients in their dialects, workers at the audio plane; and the registry of hubs behind them. */
 import { randomUUID, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
@@ -9,17 +9,17 @@ import { AUDIO_PLANE_PATH, PLANE_CLOSE } from '../../workflows/audio-plane.ts';
 import type { AudioDial } from '../../workflows/audio-plane.ts';
 import { NAME_PATTERN } from '../../workflows/contract.ts';
 import type { LiveInput, SessionRef } from '../../workflows/contract.ts';
+import { dialectsOf } from '../dialects/all.ts';
+import type { Dialect, Meeting } from '../dialects/dialect.ts';
 import { asFailure, Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { refuseForeign } from '../origin.ts';
-import { parseLiveRequest, targetOf } from '../protocol.ts';
+import { targetOf } from '../protocol.ts';
 import type { LiveRequest } from '../protocol.ts';
 import { ClientLink } from './client-link.ts';
 import { Hub, hubIdOf } from './hub.ts';
 import { QueueNotices } from './queue-notices.ts';
 import { WorkerWatch } from './worker-link.ts';
-
-export const LIVE_PATH = '/v1/live';
 
 /** The largest control message of a worker: a batch of finals. */
 const MAX_WORKER_MESSAGE_BYTES = 4 << 20;
@@ -42,8 +42,10 @@ const dialSchema = z.object({
 
 export class LiveServer {
   readonly #gateway: Gateway;
+  readonly #dialects: ReadonlyMap<string, Dialect>;
   readonly #clients: WebSocketServer;
   readonly #workers: WebSocketServer;
+  readonly #meetings = new WeakMap<IncomingMessage, Meeting>();
   readonly #hubs = new Map<string, Hub>();
   readonly #watch = new WorkerWatch();
   readonly #notices: QueueNotices;
@@ -52,8 +54,18 @@ export class LiveServer {
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
     this.#notices = new QueueNotices(gateway.sessions, gateway.log);
+    this.#dialects = new Map(dialectsOf(gateway).map((dialect) => [dialect.path, dialect]));
     const options = { noServer: true, perMessageDeflate: false, clientTracking: false } as const;
-    this.#clients = new WebSocketServer({ ...options, maxPayload: gateway.settings.maxFrameBytes });
+    this.#clients = new WebSocketServer({
+      ...options,
+      maxPayload: gateway.settings.maxFrameBytes,
+      // Chosen by the dialect, not by the client's order: what it offers may hold its key.
+      handleProtocols: (_offered, request) => this.#meetings.get(request)?.protocol ?? false,
+    });
+    this.#clients.on('headers', (headers, request) => {
+      const own = Object.entries(this.#meetings.get(request)?.headers ?? {});
+      headers.push(...own.map(([name, value]) => `${name}: ${value}`));
+    });
     this.#workers = new WebSocketServer({ ...options, maxPayload: MAX_WORKER_MESSAGE_BYTES });
   }
 
@@ -65,13 +77,9 @@ export class LiveServer {
   /** Takes an HTTP upgrade; false when the address is not one of ours. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const { path, query } = targetOf(request.url);
-    if (path === LIVE_PATH) {
-      const refusal = refuseForeign(request.headers, this.#gateway.settings.origins);
-      if (refusal !== null) {
-        refuseUpgrade(socket, refusal);
-        return true;
-      }
-      this.#clients.handleUpgrade(request, socket, head, (client) => this.#client(client, query));
+    const dialect = this.#dialects.get(path);
+    if (dialect !== undefined) {
+      this.upgradeTo(dialect, request, socket, head);
       return true;
     }
     if (path === AUDIO_PLANE_PATH) {
@@ -83,6 +91,26 @@ export class LiveServer {
     return false;
   }
 
+  /** Takes an HTTP upgrade of a client who speaks this dialect. */
+  upgradeTo(dialect: Dialect, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { headers } = request;
+    const refusal = refuseForeign(headers, this.#gateway.settings.origins);
+    if (refusal !== null) {
+      refuseUpgrade(socket, refusal);
+      return;
+    }
+    try {
+      this.#meetings.set(request, dialect.meet({ ...targetOf(request.url), headers, protocols: offered(headers) }));
+    } catch (error) {
+      refuseUpgrade(socket, asFailure(error), dialect);
+      return;
+    }
+    this.#clients.handleUpgrade(request, socket, head, (client) => {
+      const meeting = this.#meetings.get(request);
+      if (meeting !== undefined) this.#client(client, meeting);
+    });
+  }
+
   /** Takes no new client; stores what came; tells clients and workers to come again. */
   async drain(): Promise<void> {
     this.#draining = true;
@@ -90,18 +118,19 @@ export class LiveServer {
     this.#watch.close();
   }
 
-  #client(socket: WebSocket, query: URLSearchParams): void {
+  #client(socket: WebSocket, meeting: Meeting): void {
     socket.on('error', (error) => this.#gateway.log.info({ err: error }, 'client connection failed'));
-    const link = new ClientLink(randomUUID(), socket, this.#gateway.settings);
-    this.#attach(link, query).catch((error: unknown) => {
-      if (!(error instanceof Failure)) this.#gateway.log.error({ err: error }, 'attaching a client failed');
-      link.fail(asFailure(error));
+    const link = new ClientLink(randomUUID(), socket, this.#gateway.settings, meeting, (request) => {
+      this.#attach(link, request).catch((error: unknown) => {
+        if (!(error instanceof Failure)) this.#gateway.log.error({ err: error }, 'attaching a client failed');
+        link.fail(asFailure(error));
+      });
     });
+    link.begin();
   }
 
-  async #attach(link: ClientLink, query: URLSearchParams): Promise<void> {
+  async #attach(link: ClientLink, request: LiveRequest): Promise<void> {
     if (this.#draining) throw new Failure('shutting_down', 'this gateway ends: connect again');
-    const request = parseLiveRequest(query, this.#gateway.settings.catalogue);
     const input = this.#inputOf(request);
     await this.#admit(input);
     await this.#hub(hubIdOf(input.ref), input.ref).attachClient(link, input, request);
@@ -178,9 +207,20 @@ export class LiveServer {
   }
 }
 
+/** RFC 6455, 11.3.4: a list with commas. */
+const offered = (headers: IncomingHttpHeaders): string[] =>
+  (headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map((protocol) => protocol.trim())
+    .filter((protocol) => protocol !== '');
+
 /** Before the upgrade there is no WebSocket to close: the answer is HTTP. */
-function refuseUpgrade(socket: Duplex, { message, type, row }: Failure): void {
-  const body = JSON.stringify({ status: row.httpStatus, code: type, detail: message });
-  const head = [`HTTP/1.1 ${row.httpStatus} Refused`, 'Content-Type: application/problem+json', 'Connection: close'];
+function refuseUpgrade(socket: Duplex, failure: Failure, dialect?: Dialect): void {
+  const { message, type, row } = failure;
+  const { contentType, body } = dialect?.refusal?.(failure) ?? {
+    contentType: 'application/problem+json',
+    body: JSON.stringify({ status: row.httpStatus, code: type, detail: message }),
+  };
+  const head = [`HTTP/1.1 ${row.httpStatus} Refused`, `Content-Type: ${contentType}`, 'Connection: close'];
   socket.end([...head, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'));
 }

@@ -1,19 +1,19 @@
 /** REST for sessions: post a file, list, look, read the transcript, cancel. */
 import { Router } from 'express';
 import type { Request, Response } from 'express';
-import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { LOG_BYTES_PER_MS, NAME_PATTERN } from '../../workflows/contract.ts';
-import type { FileInput, SessionRef, SessionView, TranscriptFormat } from '../../workflows/contract.ts';
+import type { SessionRef, SessionView, TranscriptFormat } from '../../workflows/contract.ts';
 import { render } from '../../workflows/render.ts';
-import { Failure, isFailureType } from '../failures.ts';
+import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { chooseModel, parseParameters, queryObject, targetOf } from '../protocol.ts';
 import { readSegments, readTranscript } from '../transcripts.ts';
+import { failureOf, refuseUndecodable, startFileSession } from './file-session.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { listParameters, transcriptParameters } from './schemas.ts';
 import type { sessionSchema } from './schemas.ts';
-import { discardUpload, receiveUpload } from './upload.ts';
+import { receiveUpload } from './upload.ts';
 
 export type Session = z.input<typeof sessionSchema>;
 
@@ -38,26 +38,14 @@ function refOf(gateway: Gateway, request: Request): SessionRef {
 }
 
 async function postFile(gateway: Gateway, request: Request, response: Response): Promise<void> {
-  const { tenant, weightOf, bounds, catalogue, prepareWaitMs } = gateway.settings;
+  const { catalogue } = gateway.settings;
   const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
-  const ref = { tenant, id: upload.parameters.session ?? randomUUID() };
-  const { uploadId, fileName, bytes } = upload;
   const choice = chooseModel(upload.parameters, catalogue);
-  const spec = { ref, ...choice, weight: weightOf(tenant), bounds };
-  const input: FileInput = { kind: 'file', ...spec, uploadId, fileName, uploadBytes: bytes };
-  await gateway.sessions.startFile(input).catch(async (error: unknown) => {
-    // Temporal may have started it all the same: then its upload is needed.
-    if (!(error instanceof Failure && error.type === 'temporal_unavailable')) await discardUpload(gateway, upload);
-    throw error;
-  });
-  const verdict = await gateway.sessions.probed(ref, prepareWaitMs);
-  if (verdict?.ok === false) throw failureOf(verdict.reason, verdict.detail);
+  const ref = await startFileSession(gateway, upload, choice, upload.parameters.session);
+  await refuseUndecodable(gateway, ref);
   const view = await gateway.sessions.view(ref);
   response.status(202).location(`/v1/sessions/${ref.id}`).json(sessionOf(ref, view));
 }
-
-const failureOf = (reason: string | null, detail: string | null): Failure =>
-  new Failure(isFailureType(reason) ? reason : 'session_failed', detail ?? 'the session failed');
 
 async function listSessions(gateway: Gateway, request: Request, response: Response): Promise<void> {
   const { limit, cursor } = parseParameters(listParameters, query(request));

@@ -1,186 +1,70 @@
 /** Receives one audio file, as a raw body or as the `file` part of a form, and stores it without holding it in memory. */
-import { Busboy } from '@fastify/busboy';
-import type { BusboyInstance } from '@fastify/busboy';
 import type { Request } from 'express';
-import { randomUUID } from 'node:crypto';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
-import { objectKeys } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { parseParameters, queryObject, targetOf } from '../protocol.ts';
+import { isForm, receiveForm } from './form.ts';
+import type { FormFields } from './form.ts';
 import { uploadParameters } from './schemas.ts';
+import { refuseLargeBody, storeUpload } from './stored-upload.ts';
+import type { StoredUpload } from './stored-upload.ts';
 
 export type UploadParameters = z.output<typeof uploadParameters>;
 
-export interface Upload {
-  readonly uploadId: string;
-  readonly bytes: number;
+export interface Upload extends StoredUpload {
   /** As the client named it; shown, never used as a path. */
   readonly fileName: string;
   readonly parameters: UploadParameters;
-}
-
-interface Stored {
-  readonly uploadId: string;
-  readonly bytes: number;
 }
 
 const MAX_FIELD_BYTES = 1024;
 const MAX_FIELDS = 16;
 const UNNAMED = 'audio';
 const MAX_NAME_LENGTH = 255;
-/** What a form may hold beside its file. */
-const FORM_BYTES = 64 << 10;
 
 /** @param check throws when the parameters are wrong; for a raw body before a byte is stored. */
-export function receiveUpload(
+export async function receiveUpload(
   gateway: Gateway,
   request: Request,
   check: (parameters: UploadParameters) => void,
 ): Promise<Upload> {
   const query = queryObject(targetOf(request.url).query);
   refuseLargeBody(gateway, request);
-  const isForm = request.is('multipart/form-data') === 'multipart/form-data';
-  return isForm ? receiveForm(gateway, request, query, check) : receiveBody(gateway, request, query, check);
-}
-
-/** A body that says it is too large is not even read. */
-function refuseLargeBody({ settings: { maxUploadBytes } }: Gateway, request: Request): void {
-  if (Number(request.headers['content-length'] ?? 0) <= maxUploadBytes + FORM_BYTES) return;
-  throw new Failure('upload_too_large', `more than ${maxUploadBytes} bytes`);
-}
-
-export async function discardUpload(gateway: Gateway, { uploadId }: Stored): Promise<void> {
-  await gateway.objects.deleteAll(objectKeys.uploads(gateway.settings.tenant, uploadId));
-}
-
-async function receiveBody(
-  gateway: Gateway,
-  request: Request,
-  query: Record<string, string>,
-  check: (parameters: UploadParameters) => void,
-): Promise<Upload> {
-  const parameters = parseParameters(uploadParameters, query);
-  check(parameters);
-  return { ...(await store(gateway, request)), fileName: plainName(parameters.filename ?? ''), parameters };
-}
-
-/** Fields may follow the file: it is stored first, and let go of again when a field is wrong or the form is cut off. */
-async function receiveForm(
-  gateway: Gateway,
-  request: Request,
-  query: Record<string, string>,
-  check: (parameters: UploadParameters) => void,
-): Promise<Upload> {
-  const form = openForm(request);
-  const fields = collectFields(form, query);
-  const files = collectFile(form, gateway);
-  const cut = await pipeline(request, form).then(() => null, cutOff);
-  if (cut !== null) files.end(cut);
-  const file = await files.stored(cut);
-  try {
-    const fault = cut ?? fields.faults[0] ?? files.faults[0];
-    if (fault !== undefined) throw fault;
-    const parameters = parseParameters(uploadParameters, fields.values);
+  const read = (given: object): UploadParameters => {
+    const parameters = parseParameters(uploadParameters, given);
     check(parameters);
-    return { ...file, fileName: plainName(parameters.filename ?? file.fileName), parameters };
-  } catch (error) {
-    await discardUpload(gateway, file);
-    throw error;
-  }
-}
-
-const cutOff = (error: unknown): Failure =>
-  new Failure('incomplete_upload', `the form ended early: ${error instanceof Error ? error.message : 'cut off'}`);
-
-function openForm(request: Request): BusboyInstance {
-  const limits = {
-    fieldSize: MAX_FIELD_BYTES,
-    fields: MAX_FIELDS,
-    files: 2,
-    parts: MAX_FIELDS + 2,
+    return parameters;
   };
-  try {
-    return new Busboy({
-      headers: { ...request.headers, 'content-type': request.headers['content-type'] ?? '' },
-      limits,
-    });
-  } catch (error) {
-    throw new Failure('invalid_upload', `not a form: ${error instanceof Error ? error.message : 'malformed'}`);
+  if (!isForm(request)) {
+    const parameters = read(query);
+    const stored = await storeUpload(gateway, request);
+    return { ...stored, fileName: plainName(parameters.filename ?? ''), parameters };
   }
+  const { fields: parameters, ...file } = await receiveForm(gateway, request, {
+    maxFieldBytes: MAX_FIELD_BYTES,
+    maxFields: MAX_FIELDS,
+    read: (fields) => read(once(fields, query)),
+  });
+  return { ...file, fileName: plainName(parameters.filename ?? file.fileName), parameters };
 }
 
-function collectFields(form: BusboyInstance, query: Record<string, string>) {
+/** Fields and query together: what is given more than once is not for us to choose from. */
+function once(fields: FormFields, query: Record<string, string>): Record<string, string> {
   // Without a prototype: a field named `__proto__` is a field like any other.
   const values = Object.assign(Object.create(null) as Record<string, string>, query);
-  const faults: Failure[] = [];
-  form.on('field', (name, value, nameCut, valueCut) => {
-    if (nameCut || valueCut)
-      faults.push(new Failure('invalid_upload', `a field has more than ${MAX_FIELD_BYTES} bytes`));
-    else if (Object.hasOwn(values, name))
-      faults.push(new Failure('invalid_parameter', `${name}: given more than once`));
-    else values[name] = value;
-  });
-  form.on('fieldsLimit', () => faults.push(new Failure('invalid_upload', `a form has at most ${MAX_FIELDS} fields`)));
-  return { values, faults };
-}
-
-function collectFile(form: BusboyInstance, gateway: Gateway) {
-  const faults: Failure[] = [];
-  const streams: Readable[] = [];
-  let stored: Promise<Stored & { fileName: string }> | null = null;
-  form.on('file', (name, stream: Readable, fileName) => {
-    // A form that is cut off tells the part only so, perhaps before anyone reads it: unheard, it would end the process.
-    stream.on('error', (error) => stream.destroy(error));
-    streams.push(stream);
-    if (name !== 'file' || stored !== null) {
-      faults.push(new Failure('invalid_upload', 'a form holds one part named `file`, and no other file'));
-      stream.resume();
-      return;
+  for (const [name, [value = '', ...more]] of fields) {
+    if (more.length > 0 || Object.hasOwn(values, name)) {
+      throw new Failure('invalid_parameter', `${name}: given more than once`);
     }
-    // Left off in the middle, the part must be read on, or the rest of the form never comes.
-    const body = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-    stored = store(gateway, body).then((at) => ({ ...at, fileName }));
-    stored.catch(() => stream.resume());
-  });
-  const none = () => new Failure('invalid_upload', 'the form has no part `file`');
-  return {
-    faults,
-    /** No more comes. */
-    end: (why: Failure) => streams.forEach((stream) => stream.destroy(why)),
-    stored: (cut: Failure | null) => stored ?? Promise.reject(cut ?? faults[0] ?? none()),
-  };
+    values[name] = value;
+  }
+  return values;
 }
 
 /** A file name as it may be shown: no path, no control or direction characters, not endless. */
-function plainName(name: string): string {
+export function plainName(name: string): string {
   const [last = ''] = name.split(/[/\\]/).slice(-1);
   const plain = last.replaceAll(/[\p{Cc}\p{Cf}]/gu, '').slice(0, MAX_NAME_LENGTH);
   return plain.toWellFormed().trim() || UNNAMED;
-}
-
-/** Stores a body under an id of our own; one that is empty, too large or cut off leaves nothing behind. */
-async function store(gateway: Gateway, body: AsyncIterable<Buffer>): Promise<Stored> {
-  const uploadId = randomUUID();
-  const key = objectKeys.upload(gateway.settings.tenant, uploadId);
-  const bytes = await gateway.objects.putStream(key, limited(body, gateway.settings.maxUploadBytes));
-  if (bytes > 0) return { uploadId, bytes };
-  await discardUpload(gateway, { uploadId, bytes });
-  throw new Failure('empty_audio', 'the file is empty');
-}
-
-async function* limited(body: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
-  let bytes = 0;
-  try {
-    for await (const chunk of body) {
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw new Failure('upload_too_large', `more than ${maxBytes} bytes`);
-      yield chunk;
-    }
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    throw new Failure('incomplete_upload', 'the body ended early');
-  }
 }

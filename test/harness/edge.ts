@@ -9,6 +9,7 @@ import { AudioLog } from '../../infra/audio-log.ts';
 import { AUDIO_PLANE_PATH } from '../../workflows/audio-plane.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { Segment } from '../../workflows/contract.ts';
+import { watchAnswers } from './documented.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { connect } from './sockets.ts';
@@ -65,6 +66,7 @@ export class Edge {
   readonly lines: Line[] = [];
   readonly server: GatewayServer;
   readonly gateway: Gateway;
+  readonly #undocumented: () => string[];
 
   /** @param changes settings and ports other than the usual ones. */
   constructor(changes: Partial<GatewaySettings> = {}, backstage = new Backstage(), ports: Partial<Gateway> = {}) {
@@ -76,6 +78,7 @@ export class Edge {
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
     this.gateway = { address, objects, sessions, audioLog, log, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
+    this.#undocumented = watchAnswers(this.server.http);
   }
 
   get sessions(): FakeSessions {
@@ -96,9 +99,12 @@ export class Edge {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** @throws when an answer was not as the OpenAPI document says */
   async end(): Promise<void> {
     await this.server.drain();
     this.server.http.closeAllConnections();
+    const faults = this.#undocumented();
+    if (faults.length > 0) throw new Error(`not as /openapi.json says:\n${faults.join('\n')}`);
   }
 
   /** A client, once it is told of its session. */

@@ -1,7 +1,7 @@
 /** The workflows as a gateway sees them, in memory, by the same rules: a port's stand-in without Temporal. */
 import { Failure } from '../../gateway/failures.ts';
 import type { QueuedSession, SessionsPort, SessionSummary, SlotTimes, WorkerSummary } from '../../gateway/ports.ts';
-import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
+import { LOG_BYTES_PER_MS, objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type {
   Attach,
   AttachAnswer,
@@ -97,8 +97,21 @@ export class FakeSessions implements SessionsPort {
   }
 
   async #close(session: Running): Promise<void> {
-    const document = { segments: session.state.tail };
-    const key = objectKeys.transcript(session.input.ref, null, 'json');
+    const { state, input } = session;
+    const { segments: tail, text, audioMs } = documentOf(state);
+    const { id, tenant } = input.ref;
+    const end = state.phase.name === 'closing' ? state.phase.ending.state : 'completed';
+    const document = {
+      id,
+      tenant,
+      model: input.model,
+      language: input.language,
+      state: end,
+      audioMs,
+      text,
+      segments: tail,
+    };
+    const key = objectKeys.transcript(input.ref, null, 'json');
     await this.#objects.put(key, Buffer.from(JSON.stringify(document)));
     session.state = evolve(session.state, { type: 'SessionEnded' });
     session.result.resolve(resultOf(session.state, session.input));
@@ -267,5 +280,11 @@ export class FakeSessions implements SessionsPort {
     if (this.away !== null) throw this.away;
   }
 }
+
+const documentOf = ({ tail, throughByte, audioEndByte }: StreamState) => ({
+  segments: tail,
+  text: tail.map((segment) => segment.text).join(' '),
+  audioMs: Math.round((audioEndByte ?? throughByte) / LOG_BYTES_PER_MS),
+});
 
 const NO_AUDIO = { encoding: 's16le', sampleRate: 16_000, channels: 1 } as const;

@@ -12,7 +12,7 @@ export class Inbox {
 
   constructor(socket: WebSocket) {
     socket.on('message', (data, isBinary) => {
-      this.messages.push(isBinary ? data : JSON.parse((data as Buffer).toString('utf8')));
+      this.messages.push(isBinary ? data : parsed((data as Buffer).toString('utf8')));
       this.#wake();
     });
     this.closed = new Promise((resolve) => {
@@ -92,4 +92,13 @@ export async function socketPair(options: ClientOptions = {}): Promise<Pair> {
     await new Promise((resolve) => listener.close(resolve));
   };
   return { client, server, end };
+}
+
+/** Text that is no JSON stays text. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }

@@ -1,7 +1,10 @@
+import type { WebSocket } from 'ws';
+import type { Dialect, Line } from '../../../gateway/dialects/dialect.ts';
+import { LIVE_PATH, nativeDialect } from '../../../gateway/dialects/native.ts';
 import { Failure } from '../../../gateway/failures.ts';
 import { ClientLink } from '../../../gateway/live/client-link.ts';
 import type { ClientLinkEvents } from '../../../gateway/live/client-link.ts';
-import type { ClientMessage } from '../../../gateway/protocol.ts';
+import type { ClientMessage, LiveRequest } from '../../../gateway/protocol.ts';
 import { finalMessage } from '../../../gateway/protocol.ts';
 import { turns } from '../../harness/quiet.ts';
 import { socketPair } from '../../harness/sockets.ts';
@@ -10,6 +13,16 @@ import { segment } from '../../workflows/session/given.ts';
 
 const { jest } = import.meta;
 const KEEPALIVE_MS = 15_000;
+
+const catalogue = { defaultModel: 'en', models: { en: { languages: ['en'] } } };
+
+/** A link in the native dialect, whose session has been asked for. */
+function linkOf(id: string, socket: WebSocket, clientBufferBytes: number, dialect = nativeDialect(catalogue)) {
+  const meeting = dialect.meet({ path: LIVE_PATH, query: new URLSearchParams(), headers: {}, protocols: [] });
+  const link = new ClientLink(id, socket, { clientBufferBytes, keepaliveMs: KEEPALIVE_MS }, meeting, () => undefined);
+  link.begin();
+  return link;
+}
 
 let pair: Pair | null = null;
 beforeEach(() => jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] }));
@@ -22,7 +35,7 @@ afterEach(async () => {
 async function setup({ clientBufferBytes = 1 << 20, open = true, autoPong = true } = {}) {
   pair = await socketPair({ autoPong });
   const { server, client } = pair;
-  const link = new ClientLink('c1', server, { clientBufferBytes, keepaliveMs: KEEPALIVE_MS });
+  const link = linkOf('c1', server, clientBufferBytes);
   const audio: Buffer[] = [];
   const messages: ClientMessage[] = [];
   const gone = Promise.withResolvers<undefined>();
@@ -31,7 +44,7 @@ async function setup({ clientBufferBytes = 1 << 20, open = true, autoPong = true
     message: (message) => messages.push(message),
     gone: () => gone.resolve(undefined),
   };
-  if (open) link.open(events);
+  if (open) link.serve(events);
   const heard = (): Promise<unknown> => new Promise((resolve) => server.once('message', resolve));
   return { link, client, server, audio, messages, events, gone: gone.promise, heard };
 }
@@ -45,7 +58,7 @@ test('nothing is read before the link is opened, and nothing is lost', async () 
   await turns(20);
   expect(audio).toEqual([]);
   const first = heard();
-  link.open(events);
+  link.serve(events);
   await first;
   expect(Buffer.concat(audio).toString()).toBe('abc');
 });
@@ -55,7 +68,7 @@ test('a client that left before the link was opened is gone', async () => {
   client.socket.terminate();
   server.resume();
   await new Promise((resolve) => server.once('close', resolve));
-  link.open(events);
+  link.serve(events);
   await gone;
   expect(link.isOpen).toBe(false);
 });
@@ -89,9 +102,9 @@ describe('a client that reads too slowly', () => {
     let sent = 0;
     let partials = 0;
     while (link.isOpen && sent < 1000) {
-      link.send(large(sent));
+      link.say(large(sent));
       sent += 1;
-      link.sendPartial(Buffer.from(JSON.stringify({ type: 'partial', n: sent })));
+      link.sayPartial(Buffer.from(JSON.stringify({ type: 'partial', n: sent })));
       partials += 1;
       await turns(1);
     }
@@ -113,7 +126,7 @@ describe('a client that reads too slowly', () => {
     // It speaks, and reads a little each time when it has not for almost as long as is allowed.
     for (let pieces = 0; pieces < 10; pieces += 1) {
       client.socket.pause();
-      while (link.isOpen && link.room() === null) link.send(large(index++));
+      while (link.isOpen && link.room() === null) link.say(large(index++));
       jest.advanceTimersByTime(2 * KEEPALIVE_MS - 1);
       const room = link.room();
       client.socket.resume();
@@ -129,7 +142,7 @@ describe('a client that reads too slowly', () => {
   test('and not at all while something waits for it is closed with its code', async () => {
     const { link, client } = await setup({ clientBufferBytes: 400_000 });
     client.socket.pause();
-    for (let index = 0; link.isOpen && link.room() === null; index += 1) link.send(large(index));
+    for (let index = 0; link.isOpen && link.room() === null; index += 1) link.say(large(index));
     const room = link.room();
     jest.advanceTimersByTime(2 * KEEPALIVE_MS);
     expect(link.isOpen).toBe(true);
@@ -144,11 +157,11 @@ describe('a client that reads too slowly', () => {
   test('does not hold up the others', async () => {
     const slow = await setup({ clientBufferBytes: 400_000 });
     const other = await socketPair();
-    const link = new ClientLink('c2', other.server, { clientBufferBytes: 400_000, keepaliveMs: KEEPALIVE_MS });
+    const link = linkOf('c2', other.server, 400_000);
     slow.client.socket.pause();
     for (let i = 0; slow.link.isOpen; i += 1) {
-      slow.link.send(large(i));
-      link.send(finalMessage(segment(i)));
+      slow.link.say(large(i));
+      link.say(finalMessage(segment(i)));
       await turns(1);
     }
     const last = other.client.inbox;
@@ -200,5 +213,88 @@ describe('a silent client', () => {
       await turns();
     }
     expect(link.isOpen).toBe(true);
+  });
+});
+
+describe('a dialect that learns from its client which session it wants', () => {
+  const request: LiveRequest = {
+    ...{ model: 'en', language: 'en', priority: 'normal', session: null, index: 0, attempt: null },
+    audio: { encoding: 's16le', sampleRate: 8000, channels: 1 },
+  };
+  /** `open` asks for the session, `full` holds the client back, anything else is audio. */
+  const lazy = (over: () => void): Dialect => ({
+    path: '/lazy',
+    meet: () => ({
+      converse: (line: Line) => ({
+        begin: () => line.send('hello'),
+        hear: (data) => {
+          const word = data.toString();
+          if (word === 'open') line.open(request);
+          else if (word === 'full') line.hold(true);
+          else if (word === 'bad') throw new Failure('invalid_message', 'bad');
+          else line.audio(data);
+        },
+        say: ({ type }) => line.send(`said ${type}`),
+        sayPartial: () => line.send('said partial'),
+        fail: ({ type }) => {
+          line.send(`failed ${type}`);
+          return { code: 4000, reason: 'as it says' };
+        },
+        gone: over,
+      }),
+    }),
+  });
+
+  async function lazily() {
+    pair = await socketPair();
+    const { server, client } = pair;
+    const asked: unknown[] = [];
+    const gone = { times: 0 };
+    const dialect = lazy(() => (gone.times += 1));
+    const meeting = dialect.meet({ path: '/lazy', query: new URLSearchParams(), headers: {}, protocols: [] });
+    const settings = { clientBufferBytes: 1 << 20, keepaliveMs: KEEPALIVE_MS };
+    const link = new ClientLink('c1', server, settings, meeting, (wanted) => asked.push(wanted));
+    link.begin();
+    const say = async (...words: string[]) => {
+      for (const word of words) client.socket.send(word);
+      await turns(20);
+    };
+    const { messages: said, closed } = client.inbox;
+    return { link, server, asked, said, closed, say, gone };
+  }
+
+  test('is read from the beginning; what comes before the session is open waits for it, in order', async () => {
+    const { link, asked, said, say } = await lazily();
+    await say('open', 'a', 'b');
+    expect(said).toEqual(['hello']);
+    expect(asked).toEqual([request]);
+    const audio: string[] = [];
+    link.serve({ audio: (bytes) => audio.push(bytes.toString()), message: () => undefined, gone: () => undefined });
+    await say('c');
+    expect(audio.join('')).toBe('abc');
+    link.say({ type: 'started' });
+    await turns(5);
+    expect(said).toEqual(['hello', 'said started']);
+  });
+
+  test('holds its client back for reasons of its own, beside those of the session', async () => {
+    const { link, server, say } = await lazily();
+    await say('open');
+    link.serve({ audio: () => undefined, message: () => undefined, gone: () => undefined });
+    await say('full');
+    expect(server.isPaused).toBe(true);
+    link.pause();
+    link.hold(false);
+    expect(server.isPaused).toBe(true);
+    link.resume();
+    expect(server.isPaused).toBe(false);
+  });
+
+  test('tells failures in its own words and with its own code, and is told once that it is over', async () => {
+    const { said, say, closed, gone } = await lazily();
+    await say('bad');
+    expect(await closed).toEqual({ code: 4000, reason: 'as it says' });
+    expect(said).toEqual(['hello', 'failed invalid_message']);
+    expect(gone.times).toBe(1);
   });
 });

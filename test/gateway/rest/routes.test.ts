@@ -5,9 +5,8 @@ import { Failure } from '../../../gateway/failures.ts';
 import type { ObjectsPort } from '../../../gateway/ports.ts';
 import { healthRoutes } from '../../../gateway/rest/health.ts';
 import { openApiDocument } from '../../../gateway/rest/openapi.ts';
+import { apiRoutes } from '../../../gateway/rest/routes.ts';
 import { sessionListSchema, sessionSchema, workerListSchema } from '../../../gateway/rest/schemas.ts';
-import { sessionRoutes } from '../../../gateway/rest/sessions.ts';
-import { workerRoutes } from '../../../gateway/rest/workers.ts';
 import { objectKeys } from '../../../workflows/contract.ts';
 import { Backstage, Edge } from '../../harness/edge.ts';
 import { segment } from '../../workflows/session/given.ts';
@@ -83,8 +82,7 @@ describe('the OpenAPI document', () => {
         '',
         healthRoutes(gateway, () => false),
       ),
-      ...routesOf('/v1/sessions', sessionRoutes(gateway)),
-      ...routesOf('/v1/workers', workerRoutes(gateway)),
+      ...apiRoutes(gateway).flatMap(([prefix, router]) => routesOf(prefix, router)),
     ];
     const named = Object.entries(openApi.parse(document).paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),

@@ -1,0 +1,6 @@
+/** The dialects that this gateway speaks at its own port. */
+import type { Gateway } from '../ports.ts';
+import type { Dialect } from './dialect.ts';
+import { nativeDialect } from './native.ts';
+
+export const dialectsOf = ({ settings: { catalogue } }: Gateway): readonly Dialect[] => [nativeDialect(catalogue)];

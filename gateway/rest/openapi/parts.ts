@@ -1,0 +1,36 @@
+/** What operations of every area are described with. */
+import { z } from 'zod';
+import { FAILURES } from '../../failures.ts';
+import type { FailureType } from '../../failures.ts';
+import { problemSchema } from '../schemas.ts';
+
+/** Failures that any operation below /v1 may answer with. An address that cannot be decoded is an invalid parameter. */
+export const ALWAYS = [
+  'invalid_parameter',
+  'foreign_origin',
+  'unknown_host',
+  'temporal_unavailable',
+  'shutting_down',
+  'internal',
+] as const;
+export const BAD_PARAMETERS = ['unknown_parameter', 'invalid_parameter'] as const;
+
+/** The path parameter `id`. */
+export const withId = z.object({ id: z.string() });
+
+export const json = (schema: z.ZodType, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+export const text = (description: string) => ({ description, content: { 'text/plain': { schema: z.string() } } });
+
+/** Answers that tell a failure, by HTTP status, with the codes each may carry. */
+export function problems(...types: FailureType[]) {
+  const byStatus = Map.groupBy(new Set(types), (type) => FAILURES[type].httpStatus);
+  const entries = [...byStatus].map(([status, codes]) => [
+    status,
+    { description: `code: ${codes.join(', ')}`, content: { 'application/problem+json': { schema: problemSchema } } },
+  ]);
+  return Object.fromEntries(entries) as Record<number, { description: string }>;
+}

@@ -1,0 +1,132 @@
+/** The sessions' operations: post, list, look, cancel, move, read. */
+import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import {
+  listParameters,
+  sessionListSchema,
+  sessionSchema,
+  transcriptParameters,
+  transcriptSchema,
+  uploadParameters,
+} from '../schemas.ts';
+import { ALWAYS, BAD_PARAMETERS, json, problems, withId } from './parts.ts';
+
+export function describeSessions(registry: OpenAPIRegistry): void {
+  describePost(registry);
+  describeList(registry);
+  describeOne(registry);
+  describeTranscript(registry);
+}
+
+function describePost(registry: OpenAPIRegistry): void {
+  const file = z.string().openapi({ type: 'string', format: 'binary' });
+  registry.registerPath({
+    method: 'post',
+    path: '/v1/sessions',
+    tags: ['sessions'],
+    summary: 'Transcribe a file: any format ffmpeg reads, as a raw body or as the part `file` of a form',
+    request: {
+      query: uploadParameters,
+      body: {
+        required: true,
+        content: {
+          'application/octet-stream': { schema: file },
+          'audio/*': { schema: file },
+          'multipart/form-data': { schema: z.object({ file, ...uploadParameters.shape }) },
+        },
+      },
+    },
+    responses: {
+      202: json(sessionSchema, 'The file is stored, and is being transcribed'),
+      ...problems(
+        ...BAD_PARAMETERS,
+        'unknown_model',
+        'unknown_language',
+        'empty_audio',
+        'invalid_upload',
+        'incomplete_upload',
+        'storage_unavailable',
+        'storage_full',
+        'session_exists',
+        'upload_too_large',
+        'too_long',
+        'unsupported_audio',
+        ...ALWAYS,
+      ),
+    },
+  });
+}
+
+function describeList(registry: OpenAPIRegistry): void {
+  registry.registerPath({
+    method: 'get',
+    path: '/v1/sessions',
+    tags: ['sessions'],
+    summary: 'Sessions: those that run, then those that have ended, newest first',
+    request: { query: listParameters },
+    responses: { 200: json(sessionListSchema, 'A page of sessions'), ...problems(...BAD_PARAMETERS, ...ALWAYS) },
+  });
+}
+
+function describeOne(registry: OpenAPIRegistry): void {
+  const failures = problems('not_found', ...ALWAYS);
+  registry.registerPath({
+    method: 'get',
+    path: '/v1/sessions/{id}',
+    tags: ['sessions'],
+    summary: 'One session: state, lease with worker and epoch, progress',
+    request: { params: withId },
+    responses: { 200: json(sessionSchema, 'The session'), ...failures },
+  });
+  registry.registerPath({
+    method: 'delete',
+    path: '/v1/sessions/{id}',
+    tags: ['sessions'],
+    summary: 'Cancel a session: what is committed so far stays',
+    request: { params: withId },
+    responses: { 202: json(sessionSchema, 'The session is being cancelled'), ...failures },
+  });
+  registry.registerPath({
+    method: 'post',
+    path: '/v1/sessions/{id}/handover',
+    tags: ['sessions'],
+    summary: 'Move a session to another worker at the next segment boundary; its client does not notice',
+    request: { params: withId },
+    responses: {
+      202: json(sessionSchema, 'The session as it was when asked; a new epoch shows that it has moved'),
+      ...problems('not_found', 'not_streaming', ...ALWAYS),
+    },
+  });
+}
+
+function describeTranscript(registry: OpenAPIRegistry): void {
+  registry.registerPath({
+    method: 'get',
+    path: '/v1/sessions/{id}/transcript',
+    tags: ['results'],
+    summary: 'The transcript; of a live session that goes on, up to its last final',
+    request: { params: withId, query: transcriptParameters },
+    responses: {
+      200: {
+        description: 'The transcript',
+        content: {
+          'application/json': { schema: transcriptSchema },
+          'text/plain': { schema: z.string() },
+          'application/x-subrip': { schema: z.string() },
+          'text/vtt': { schema: z.string() },
+        },
+      },
+      ...problems(
+        ...BAD_PARAMETERS,
+        'not_found',
+        'not_finished',
+        'unsupported_audio',
+        'empty_audio',
+        'session_failed',
+        'storage_unavailable',
+        'storage_corruption',
+        ...ALWAYS,
+      ),
+    },
+  });
+}
