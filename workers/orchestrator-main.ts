@@ -2,6 +2,7 @@
 import { Worker } from '@temporalio/worker';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createFileTranscripts } from '../activities/file-transcript.ts';
 import { createPrepare } from '../activities/prepare.ts';
 import { createTranscripts } from '../activities/transcript.ts';
 import { AudioLog } from '../infra/audio-log.ts';
@@ -37,7 +38,7 @@ await runProcess('orchestrator', async (config, log) => {
     taskQueue: CONTROL_QUEUE,
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     // Preparation too: files that were begun before it had a queue of its own ask for it here.
-    activities: { ...preparation, ...createTranscripts(objects, audioLog) },
+    activities: { ...preparation, ...createTranscripts(objects, audioLog), ...createFileTranscripts(objects) },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,

@@ -26,6 +26,8 @@ export interface FileState {
   readonly startedAt: string;
   /** When spans began to be transcribed, and what was finished by then. */
   readonly since: { readonly atMs: number; readonly bytes: number } | null;
+  /** How its end was asked for from outside; null while it was not. */
+  readonly asked: FileEnding | null;
 }
 
 export const NO_YIELD: SpanYield = { done: NONE_DONE, bytes: 0, segments: 0, holes: [] };
@@ -38,17 +40,31 @@ export class FileRun {
   /** The decoder's verdict, once there is one. */
   probe: ProbeAnswer | null = null;
   ending: FileEnding | null = null;
-  /** How its end was asked for from outside. */
-  asked: FileEnding | null = null;
   spans: readonly FileSpan[] = [];
 
   constructor(input: FileInput | VersionInput, carried: FileState | undefined) {
     this.input = input;
     this.lanes = new LaneHolder(input, carried?.lanes);
     const startedAt = workflowInfo().startTime.toISOString();
-    this.state = carried ?? { plan: null, yielded: NO_YIELD, lanes: { granted: 0, turn: 0 }, startedAt, since: null };
+    this.state = carried ?? {
+      plan: null,
+      yielded: NO_YIELD,
+      lanes: { granted: 0, turn: 0 },
+      startedAt,
+      since: null,
+      asked: null,
+    };
     this.phase = carried?.plan == null ? 'preparing' : 'streaming';
     if (carried?.plan != null) this.planned(carried.plan);
+  }
+
+  get asked(): FileEnding | null {
+    return this.state.asked;
+  }
+
+  /** The first wish counts. */
+  ask(ending: FileEnding): void {
+    this.state = { ...this.state, asked: this.state.asked ?? ending };
   }
 
   /** Of which transcript of the session. */

@@ -182,7 +182,7 @@ function listen(run: FileRun, scope: CancellationScope): void {
   setHandler(viewQuery, () => run.view());
   setHandler(inputQuery, () => run.input);
   const endAs = (ending: FileEnding) => () => {
-    run.asked ??= ending;
+    run.ask(ending);
     scope.cancel();
   };
   setHandler(cancelSignal, endAs(CANCELLED));
@@ -197,6 +197,7 @@ function listen(run: FileRun, scope: CancellationScope): void {
 async function runFile(run: FileRun): Promise<Outcome> {
   const scope = new CancellationScope();
   listen(run, scope);
+  if (run.asked !== null) scope.cancel();
   const spans = new SpanLanes(run);
   return scope.run(async () => {
     const outcome = await transcribe(run, spans).catch(endingOf);
@@ -215,26 +216,32 @@ async function runFile(run: FileRun): Promise<Outcome> {
 
 type Input = FileInput | VersionInput;
 
-async function work(input: Input, carried: FileState | undefined, next: typeof file | typeof version) {
+async function work(input: Input, carried: FileState | undefined): Promise<FileResult> {
   const run = new FileRun(input, carried);
   const outcome = await runFile(run);
-  if (outcome !== 'rotate') run.end(outcome);
-  await CancellationScope.nonCancellable(async () => {
-    run.lanes.want(outcome === 'rotate' ? run.lanes.carried.granted : 0);
-    if (outcome === 'rotate') await run.lanes.settled();
-    await condition(allHandlersFinished);
-  });
-  if (outcome === 'rotate') return await continueAsNew<(input: never, state: FileState) => Promise<FileResult>>(input as never, run.carry());
+  if (outcome === 'rotate') return rotate(run);
+  run.end(outcome);
+  run.lanes.want(0);
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   const audioMs = Math.round(run.endByte / LOG_BYTES_PER_MS);
   return { ...outcome, segments: run.state.yielded.segments, audioMs };
 }
 
+/** History is long enough: what was asked for meanwhile is heard by the next run. */
+async function rotate(run: FileRun): Promise<never> {
+  await CancellationScope.nonCancellable(async () => {
+    await run.lanes.settled();
+    await condition(allHandlersFinished);
+  });
+  return continueAsNew<(input: Input, state: FileState) => Promise<FileResult>>(run.input, run.carry());
+}
+
 export async function file(input: FileInput, carried?: FileState): Promise<FileResult> {
   if (!patched('file-goes-on')) return fileOfBefore(input);
-  return work(input, carried, file);
+  return work(input, carried);
 }
 
 /** The audio of a session that has ended, transcribed again: another transcript beside the first. */
 export async function version(input: VersionInput, carried?: FileState): Promise<FileResult> {
-  return work(input, carried, version);
+  return work(input, carried);
 }

@@ -16,18 +16,24 @@ export function render(document: Renderable, format: TranscriptFormat): string {
     case 'json':
       return `${JSON.stringify(document)}\n`;
     case 'txt':
-      return document.segments.map(({ text }) => `${oneLine(text)}\n`).join('');
+      return document.segments.map((segment) => `${speakerOf(document, segment)}${oneLine(segment.text)}\n`).join('');
     case 'srt':
-      return cuesOf(document.segments).map(srtCue).join('\n');
+      return cuesOf(document).map(srtCue).join('\n');
     case 'vtt':
-      return ['WEBVTT\n', ...cuesOf(document.segments).map(vttCue)].join('\n');
+      return ['WEBVTT\n', ...cuesOf(document).map(vttCue)].join('\n');
   }
 }
+
+/** Who speaks is said where channels were transcribed apart: as `[Channel 0] `. */
+const speakerOf = ({ channels = 1 }: Renderable, { channel }: Pick<Segment, 'channel'>): string =>
+  channels === 1 ? '' : `[Channel ${channel}] `;
 
 interface Cue {
   readonly startMs: number;
   readonly endMs: number;
   readonly lines: readonly string[];
+  /** Null where there is one. */
+  readonly channel: number | null;
 }
 
 interface Token {
@@ -37,12 +43,15 @@ interface Token {
 }
 
 /** SubRip has no escapes: only what would end the cue or read as its time line is changed. */
-const srtCue = ({ startMs, endMs, lines }: Cue, index: number): string =>
-  `${index + 1}\n${time(startMs, ',')} --> ${time(endMs, ',')}\n${lines.join('\n').replaceAll('-->', '→')}\n`;
+const srtCue = ({ startMs, endMs, lines, channel }: Cue, index: number): string =>
+  `${index + 1}\n${time(startMs, ',')} --> ${time(endMs, ',')}\n${channel === null ? '' : `[Channel ${channel}] `}${lines.join('\n').replaceAll('-->', '→')}\n`;
 
-/** https://www.w3.org/TR/webvtt1/#webvtt-cue-text: `&` and `<` are escaped, and `>` so that no `-->` can stand. */
-const vttCue = ({ startMs, endMs, lines }: Cue): string =>
-  `${time(startMs, '.')} --> ${time(endMs, '.')}\n${lines.map(escapeVtt).join('\n')}\n`;
+/**
+ * https://www.w3.org/TR/webvtt1/#webvtt-cue-text: `&` and `<` are escaped, and `>` so that no `-->` can stand; a channel is a
+ * voice span.
+ */
+const vttCue = ({ startMs, endMs, lines, channel }: Cue): string =>
+  `${time(startMs, '.')} --> ${time(endMs, '.')}\n${channel === null ? '' : `<v Channel ${channel}>`}${lines.map(escapeVtt).join('\n')}\n`;
 
 const escapeVtt = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -57,11 +66,14 @@ function time(ms: number, mark: ',' | '.'): string {
   return `${clock}${mark}${String(whole % 1000).padStart(3, '0')}`;
 }
 
-const cuesOf = (segments: readonly Segment[]): Cue[] => segments.flatMap((segment) => segmentCues(segment));
+const cuesOf = ({ segments, channels = 1 }: Renderable): Cue[] =>
+  segments.flatMap((segment) =>
+    segmentCues(segment).map((cue) => ({ ...cue, channel: channels === 1 ? null : segment.channel })),
+  );
 
 /** A segment that is too long for one cue becomes several, cut between words. */
-function segmentCues(segment: Segment): Cue[] {
-  const cues: Cue[] = [];
+function segmentCues(segment: Segment): Omit<Cue, 'channel'>[] {
+  const cues: Omit<Cue, 'channel'>[] = [];
   let pending: Token[] = [];
   const flush = (): void => {
     const [first, last] = [pending[0], pending.at(-1)];

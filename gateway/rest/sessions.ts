@@ -1,9 +1,8 @@
 /** REST for sessions: post a file, list, look, read the transcript, cancel. */
 import { Router } from 'express';
 import type { Request, Response } from 'express';
-import type { z } from 'zod';
 import { LOG_BYTES_PER_MS, NAME_PATTERN } from '../../workflows/contract.ts';
-import type { SessionRef, SessionView, TranscriptFormat } from '../../workflows/contract.ts';
+import type { SessionRef, TranscriptFormat } from '../../workflows/contract.ts';
 import { render } from '../../workflows/render.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
@@ -12,10 +11,8 @@ import { readSegments, readTranscript } from '../transcripts.ts';
 import { failureOf, refuseUndecodable, startFileSession } from './file-session.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { listParameters, transcriptParameters } from './schemas.ts';
-import type { sessionSchema } from './schemas.ts';
+import { sessionOf } from './session-view.ts';
 import { receiveUpload } from './upload.ts';
-
-export type Session = z.input<typeof sessionSchema>;
 
 export function sessionRoutes(gateway: Gateway): Router {
   const router = Router();
@@ -41,7 +38,8 @@ async function postFile(gateway: Gateway, request: Request, response: Response):
   const { catalogue } = gateway.settings;
   const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
   const choice = chooseModel(upload.parameters, catalogue);
-  const ref = await startFileSession(gateway, upload, choice, upload.parameters.session);
+  const { session, channels } = upload.parameters;
+  const ref = await startFileSession(gateway, { ...upload, channels }, choice, session);
   await refuseUndecodable(gateway, ref);
   const view = await gateway.sessions.view(ref);
   response.status(202).location(`/v1/sessions/${ref.id}`).json(sessionOf(ref, view));
@@ -106,27 +104,4 @@ async function transcriptSoFar(gateway: Gateway, ref: SessionRef, format: Transc
   const audioMs = Math.round(view.throughByte / LOG_BYTES_PER_MS);
   const document = { id, tenant, model, language, state: view.state, audioMs, text, segments };
   return render(document, format);
-}
-
-function sessionOf(ref: SessionRef, view: SessionView): Session {
-  const { lease, throughByte, audioEndByte, reason, detail } = view;
-  const ended = view.state === 'completed';
-  const share = audioEndByte === null || audioEndByte === 0 ? null : Math.min(1, throughByte / audioEndByte);
-  return {
-    id: ref.id,
-    kind: view.kind === 'file' ? 'file' : 'live',
-    state: view.state,
-    model: view.model,
-    language: view.language,
-    priority: view.priority,
-    attached: view.attached,
-    lease: lease === null ? null : { leaseId: lease.leaseId, epoch: lease.epoch, workerId: lease.workerId },
-    epoch: view.epoch,
-    segments: view.nextIndex,
-    transcribedMs: Math.round(throughByte / LOG_BYTES_PER_MS),
-    audioMs: audioEndByte === null ? null : Math.round(audioEndByte / LOG_BYTES_PER_MS),
-    progress: ended ? 1 : share,
-    spans: view.spans,
-    error: reason === null ? null : { code: reason, detail },
-  };
 }

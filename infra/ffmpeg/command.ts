@@ -22,9 +22,12 @@ const SAMPLE_RATE = 16_000;
 export interface Ffmpeg {
   readonly kind: 'native' | 'wasm';
   readonly program: string;
-  /** Arguments that decode `inputPath`, cut after `maxSeconds`, to standard output. */
-  arguments(inputPath: string, maxSeconds: number): readonly string[];
+  /** Arguments that decode `inputPath`, cut after `maxSeconds`, to standard output; {@link Output}. */
+  arguments(inputPath: string, maxSeconds: number, output?: Output): readonly string[];
 }
+
+/** `mono`: the channels mixed to one, samples alone; `channels`: all of them, interleaved, as a WAV file. */
+export type Output = 'mono' | 'channels';
 
 /**
  * Finds an ffmpeg. `auto`: the first on the search path, else the WebAssembly build (`@ffmpeg/core`) in a process of its
@@ -60,7 +63,10 @@ async function native(program: string): Promise<Ffmpeg> {
   return {
     kind: 'native',
     program,
-    arguments: (inputPath, maxSeconds) => ['-nostdin', ...decode(takesFd ? handed : named(inputPath), maxSeconds)],
+    arguments: (inputPath, maxSeconds, output) => [
+      '-nostdin',
+      ...decode(takesFd ? handed : named(inputPath), maxSeconds, output),
+    ],
   };
 }
 
@@ -77,11 +83,11 @@ function wasm(): Ffmpeg {
   return {
     kind: 'wasm',
     program: process.execPath,
-    arguments: (_, maxSeconds) => [
+    arguments: (_, maxSeconds, output) => [
       ...confined,
       ...quiet,
       join(folder, 'wasm-process.ts'),
-      ...decode(channels, maxSeconds),
+      ...decode(channels, maxSeconds, output),
     ],
   };
 }
@@ -101,8 +107,9 @@ interface Channels {
   readonly output: string;
 }
 
-function decode({ protocol, input, output }: Channels, maxSeconds: number): string[] {
+function decode({ protocol, input, output }: Channels, maxSeconds: number, as: Output = 'mono'): string[] {
   const taken = ['-protocol_whitelist', protocol, '-format_whitelist', FORMATS, '-i', input, '-map', '0:a:0'];
-  const given = ['-t', String(maxSeconds), '-ac', '1', '-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le', '-f', 's16le'];
+  const samples = ['-t', String(maxSeconds), '-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le'];
+  const given = as === 'mono' ? [...samples, '-ac', '1', '-f', 's16le'] : [...samples, '-f', 'wav'];
   return ['-hide_banner', '-nostats', '-loglevel', 'info', ...taken, ...given, '-map_metadata', '-1', output];
 }

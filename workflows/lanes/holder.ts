@@ -59,7 +59,7 @@ export class LaneHolder {
     this.#wanted = lanes;
     if (!this.#isBounded || lanes === granted) return;
     this.#held = { granted: Math.min(granted, lanes), turn: turn + 1 };
-    CancellationScope.nonCancellable(() => Promise.resolve(this.#ask())).catch(() => undefined);
+    this.#ask();
   }
 
   /** Waits until it holds; asks again while it waits for a lane. */
@@ -78,7 +78,7 @@ export class LaneHolder {
 
   #ask(): void {
     this.#sending += 1;
-    this.#send()
+    CancellationScope.nonCancellable(() => this.#send())
       // In vain: it is asked again.
       .catch(() => undefined)
       .finally(() => (this.#sending -= 1));
