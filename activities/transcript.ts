@@ -1,7 +1,7 @@
 /** Transcripts in object storage: checkpoints on the way, and the documents at the end. */
 import { isDeepStrictEqual } from 'node:util';
 import { ApplicationFailure } from '@temporalio/activity';
-import { objectKeys, TRANSCRIPT_FORMATS } from '../workflows/contract.ts';
+import { objectKeys, WRITTEN_FORMATS } from '../workflows/contract.ts';
 import type {
   ControlActivities,
   Coverage,
@@ -10,8 +10,8 @@ import type {
   SessionRef,
   Span,
   TranscriptDocument,
-  TranscriptFormat,
   TranscriptMeta,
+  WrittenFormat,
 } from '../workflows/contract.ts';
 import { holeOf, holesIn } from '../workflows/coverage.ts';
 import { untilDamaged } from './damage.ts';
@@ -59,7 +59,7 @@ export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio
       const isRepaired = (repairs?.spans ?? 0) > 0;
       const open = isRepaired ? (repairs?.open ?? []) : holes;
       // A span's transcript is only ever joined with the others: it needs no format to be read in.
-      const formats = span === null ? TRANSCRIPT_FORMATS : (['json'] as const);
+      const formats = span === null ? WRITTEN_FORMATS : (['json'] as const);
       await write(objects, { ref, span, version, formats }, meta, segments, open);
       return { segments: segments.length, holes: open };
     }),
@@ -77,7 +77,7 @@ export interface Target {
   readonly ref: SessionRef;
   readonly span: number | null;
   readonly version: number;
-  readonly formats: readonly TranscriptFormat[];
+  readonly formats: readonly WrittenFormat[];
 }
 
 /** A session's own transcript, in every format. */
@@ -85,7 +85,7 @@ export const whole = (ref: SessionRef, version = 1): Target => ({
   ref,
   span: null,
   version,
-  formats: TRANSCRIPT_FORMATS,
+  formats: WRITTEN_FORMATS,
 });
 
 /** By the bytes they account for, or, where there are channels, by the time at which they were said. */

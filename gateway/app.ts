@@ -2,9 +2,11 @@
 import express from 'express';
 import type { Express } from 'express';
 import helmet from 'helmet';
+import { setMaxListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { openAiRoutes } from './dialects/openai/routes.ts';
 import { Failure } from './failures.ts';
 import { LiveServer } from './live/server.ts';
 import { refuseForeign } from './origin.ts';
@@ -24,9 +26,11 @@ export interface GatewayServer {
 }
 
 export function buildGateway(gateway: Gateway): GatewayServer {
-  let draining = false;
+  const ending = new AbortController();
+  // As many listen as wait for a transcript.
+  setMaxListeners(0, ending.signal);
   const live = new LiveServer(gateway);
-  const http = createServer(buildApp(gateway, () => draining));
+  const http = createServer(buildApp(gateway, ending.signal));
   // An upload may take as long as it likes, as long as it moves.
   http.requestTimeout = 0;
   http.timeout = gateway.settings.uploadStallMs;
@@ -35,7 +39,7 @@ export function buildGateway(gateway: Gateway): GatewayServer {
     if (!live.upgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
   });
   const drain = async (): Promise<void> => {
-    draining = true;
+    ending.abort();
     await live.drain();
     http.close();
     http.closeIdleConnections();
@@ -43,7 +47,8 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   return { http, live, drain };
 }
 
-function buildApp(gateway: Gateway, isDraining: () => boolean): Express {
+function buildApp(gateway: Gateway, ending: AbortSignal): Express {
+  const isDraining = (): boolean => ending.aborted;
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -60,6 +65,7 @@ function buildApp(gateway: Gateway, isDraining: () => boolean): Express {
     next();
   });
   app.use(healthRoutes(gateway, isDraining));
+  app.use('/v1', openAiRoutes(gateway, ending));
   app.use('/v1', (_request, _response, next) => {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();

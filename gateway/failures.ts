@@ -31,6 +31,7 @@ export const FAILURES = {
   foreign_origin: row(false, 403, 4403, 'a web page of another site'),
   not_found: row(false, 404, 4404, 'no such session or page'),
   method_not_allowed: row(false, 405, 4405, 'a method that this address does not know'),
+  not_acceptable: row(false, 406, 4406, 'a format of answer that does not exist'),
   idle_timeout: row(true, 408, 4408, 'a client that sent nothing, not even a pong'),
   superseded: row(false, 409, 4409, 'a newer connection has taken the session over'),
   format_changed: row(false, 409, 4415, 'another audio format than the session was started with'),

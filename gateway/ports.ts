@@ -132,6 +132,8 @@ export interface GatewaySettings {
   readonly maxUploadBytes: number;
   readonly uploadStallMs: number;
   readonly prepareWaitMs: number;
+  /** How long a request of a drop-in front waits for its transcript. */
+  readonly answerWaitMs: number;
   readonly keepaliveMs: number;
   readonly clientGraceMs: number;
   readonly quietGraceMs: number;

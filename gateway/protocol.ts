@@ -12,6 +12,8 @@ export const MAX_CHANNELS = 8;
 export interface Catalogue {
   readonly defaultModel: string;
   readonly models: Readonly<Record<string, { readonly languages: readonly string[] }>>;
+  /** Names of other services' models and the model that each stands for, null being the default one; for the drop-in fronts. */
+  readonly aliases?: Readonly<Record<string, string | null>>;
 }
 
 export const nameSchema = z

@@ -1,6 +1,13 @@
 /** Reads transcripts: committed segments of a session that runs, and documents of one that has ended. */
-import { objectKeys } from '../workflows/contract.ts';
-import type { Segment, SessionRef, TranscriptDocument, TranscriptFormat } from '../workflows/contract.ts';
+import { objectKeys, WRITTEN_FORMATS } from '../workflows/contract.ts';
+import type {
+  Segment,
+  SessionRef,
+  TranscriptDocument,
+  TranscriptFormat,
+  WrittenFormat,
+} from '../workflows/contract.ts';
+import { render } from '../workflows/render.ts';
 import type { ObjectsPort, SessionsPort } from './ports.ts';
 
 const parse = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString('utf8'));
@@ -8,13 +15,18 @@ const parse = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toSt
 /** In the order in which they were committed: what was repaired at the end comes last. */
 const inOrder = (segments: readonly Segment[]): Segment[] => [...segments].sort((a, b) => a.index - b.index);
 
-/** A transcript document as it was written, or null. */
-export function readTranscript(
+const isWritten = (format: TranscriptFormat): format is WrittenFormat =>
+  WRITTEN_FORMATS.some((written) => written === format);
+
+/** The transcript of a session that has ended: as it was written, or made of what was; null while there is none. */
+export async function readTranscript(
   objects: ObjectsPort,
   ref: SessionRef,
   format: TranscriptFormat,
 ): Promise<Uint8Array | null> {
-  return objects.get(objectKeys.transcript(ref, null, format));
+  const written = await objects.get(objectKeys.transcript(ref, null, isWritten(format) ? format : 'json'));
+  if (written === null || isWritten(format)) return written;
+  return Buffer.from(render(parse(written) as TranscriptDocument, format));
 }
 
 /**

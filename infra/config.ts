@@ -93,6 +93,22 @@ const modelsJson = z
   .pipe(z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/), modelConfig))
   .refine((models) => Object.keys(models).length > 0, 'names no model');
 
+/** What clients of OpenAI's API hard-code. */
+const OPENAI_MODELS = ['whisper-1', 'gpt-transcribe', 'gpt-4o-transcribe', 'gpt-4o-mini-transcribe'];
+
+const aliasesJson = z
+  .string()
+  .default(JSON.stringify(Object.fromEntries(OPENAI_MODELS.map((name) => [name, null]))))
+  .transform((json, context): unknown => {
+    try {
+      return JSON.parse(json);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'is not JSON: expected {"<alias>": "<model>" | null, …}' });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/), z.string().nullable()));
+
 /** A setting: what it is checked by, and one line on what it means. */
 const setting = <T extends z.ZodType>(schema: T, meaning: string): T => schema.describe(meaning);
 
@@ -126,6 +142,10 @@ const settings = {
   LONGHAND_API_KEY: setting(optional(), 'API key that the command line shows: `Authorization: Bearer`'),
   LONGHAND_MODELS: setting(modelsJson, 'models by name, as JSON'),
   LONGHAND_DEFAULT_MODEL: setting(text().default('en'), 'model of a request that names none'),
+  LONGHAND_MODEL_ALIASES: setting(
+    aliasesJson,
+    "names of other services' models that drop-in fronts take, and the model each stands for (null: the default one), as JSON",
+  ),
   LONGHAND_MODEL: setting(optional(), 'model that an ASR worker process serves; default: the default model'),
   LONGHAND_VAD_FILE: setting(
     optional(),
@@ -237,6 +257,10 @@ const settings = {
     integer(0, 60_000).default(3000),
     "how long an upload waits for the decoder's verdict before it answers 202",
   ),
+  LONGHAND_ANSWER_WAIT_MS: setting(
+    integer(1000, 24 * hourMs).default(hourMs),
+    'how long a request of a drop-in front waits for its transcript; the session goes on after it',
+  ),
   LONGHAND_KEEPALIVE_MS: setting(
     integer(100, 600_000).default(15_000),
     'a client that sends nothing, not even a pong, for twice as long is gone',
@@ -331,6 +355,12 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     else if (model !== null && !(model in models)) {
       throw new ConfigError(`${name}: '${model}' is not in LONGHAND_MODELS (${Object.keys(models).join(', ')})`);
     }
+  }
+  for (const [alias, model] of Object.entries(result.data.LONGHAND_MODEL_ALIASES)) {
+    if (model === null || model in models) continue;
+    throw new ConfigError(
+      `LONGHAND_MODEL_ALIASES: '${alias}' stands for '${model}', which is not in LONGHAND_MODELS (${Object.keys(models).join(', ')})`,
+    );
   }
   if (result.data.LONGHAND_WEBHOOK_URL !== null && result.data.LONGHAND_WEBHOOK_SECRET.length === 0) {
     throw new ConfigError('LONGHAND_WEBHOOK_URL: LONGHAND_WEBHOOK_SECRET is needed too, for webhooks are signed');

@@ -21,7 +21,11 @@ function settingsOf(config: Config): GatewaySettings {
   return {
     tenant: TENANT,
     weightOf: (tenant) => weights.get(tenant) ?? config.LONGHAND_TENANT_WEIGHT,
-    catalogue: { defaultModel: config.LONGHAND_DEFAULT_MODEL, models: config.LONGHAND_MODELS },
+    catalogue: {
+      defaultModel: config.LONGHAND_DEFAULT_MODEL,
+      models: config.LONGHAND_MODELS,
+      aliases: config.LONGHAND_MODEL_ALIASES,
+    },
     bounds: {
       resumeWindowMs: config.LONGHAND_RESUME_WINDOW_MS,
       maxSessionMs: config.LONGHAND_MAX_SESSION_MS,
@@ -45,6 +49,7 @@ function settingsOf(config: Config): GatewaySettings {
     maxUploadBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
     uploadStallMs: config.LONGHAND_UPLOAD_STALL_MS,
     prepareWaitMs: config.LONGHAND_PREPARE_WAIT_MS,
+    answerWaitMs: config.LONGHAND_ANSWER_WAIT_MS,
     keepaliveMs: config.LONGHAND_KEEPALIVE_MS,
     clientGraceMs: config.LONGHAND_CLIENT_GRACE_MS,
     quietGraceMs: config.LONGHAND_QUIET_GRACE_MS,

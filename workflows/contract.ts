@@ -69,11 +69,14 @@ export const objectKeys = {
   /** Prefix of a live session's or file's own transcript, or of one span's. */
   transcripts: (ref: SessionRef, span: number | null, version = 1): string =>
     span === null ? objectKeys.version(ref, version) : `${objectKeys.spans(ref, version)}${short(span)}/`,
-  transcript: (ref: SessionRef, span: number | null, format: TranscriptFormat, version = 1): string =>
+  transcript: (ref: SessionRef, span: number | null, format: WrittenFormat, version = 1): string =>
     `${objectKeys.transcripts(ref, span, version)}transcript.${format}`,
 };
 
-export const TRANSCRIPT_FORMATS = ['txt', 'json', 'srt', 'vtt'] as const;
+/** Formats written to storage when a session ends. The others are made of `json` when they are asked for. */
+export const WRITTEN_FORMATS = ['txt', 'json', 'srt', 'vtt'] as const;
+export type WrittenFormat = (typeof WRITTEN_FORMATS)[number];
+export const TRANSCRIPT_FORMATS = [...WRITTEN_FORMATS, 'verbose_json', 'tsv'] as const;
 export type TranscriptFormat = (typeof TRANSCRIPT_FORMATS)[number];
 
 /** The audio log holds 16 kHz mono signed 16-bit little-endian samples: 32 bytes a millisecond. */

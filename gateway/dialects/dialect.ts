@@ -24,7 +24,14 @@ export interface Dialect {
    */
   meet(handshake: Handshake): Meeting;
   /** How a refusal of {@link meet} is told; absent: problem+json. */
-  refusal?(failure: Failure): { readonly contentType: string; readonly body: string };
+  refusal?(failure: Failure): Refusal;
+}
+
+export interface Refusal {
+  readonly contentType: string;
+  readonly body: string;
+  /** Further headers: one line of ASCII each. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A client that may come in. */
@@ -36,13 +43,34 @@ export interface Meeting {
   converse(line: Line): Conversation;
 }
 
-/** The connection, as a conversation uses it. */
-export interface Line {
-  /** Starts the session or takes it up again; to be called once. What is heard until it is open waits for it. */
-  open(request: LiveRequest): void;
+/** What a session is sent. */
+export interface SessionLine {
   /** Audio of the client, in the format of its {@link LiveRequest}. */
   audio(bytes: Buffer): void;
   message(message: ClientMessage): void;
+}
+
+/** What a session says. */
+export interface SessionTalk {
+  /** In order; partials apart. */
+  say(message: ServerMessage): void;
+  /** A partial as the worker wrote it: JSON of the native `partial` message. A client that reads slowly is spared some. */
+  sayPartial(json: Buffer): void;
+  /** The recogniser has taken in the session's audio up to here; several times a second. */
+  heard?(throughMs: number): void;
+}
+
+/** The connection, as a conversation uses it. */
+export interface Line extends SessionLine {
+  /** Starts the session or takes it up again; to be called once. What is heard until it is open waits for it. */
+  open(request: LiveRequest): void;
+  /**
+   * Instead of {@link open}, for a connection of several sessions, such as one for each channel of a call: opens one of them.
+   * All are to be opened before the first audio. The connection is closed once each of them has ended, or when one fails.
+   */
+  join(request: LiveRequest, talk: SessionTalk): SessionLine;
+  /** Nothing is read from the client at present: its silence is not its own. */
+  readonly isHeld: boolean;
   /** Sends a text frame; nothing when the connection is closed already. */
   send(text: string | Buffer): void;
   /** Nothing is read from the client while it holds. */
@@ -59,15 +87,11 @@ export interface Closing {
 }
 
 /** One client's connection in its own words. What a method throws is told to the client by {@link fail}. */
-export interface Conversation {
+export interface Conversation extends SessionTalk {
   /** The connection is open. */
   begin(): void;
   /** A frame of the client. */
   hear(data: Buffer, isBinary: boolean): void;
-  /** What the session says, in order; partials apart. */
-  say(message: ServerMessage): void;
-  /** A partial as the worker wrote it: JSON of the native `partial` message. A client that reads slowly is spared some. */
-  sayPartial(json: Buffer): void;
   /** Says what was wrong; answers how the connection is then closed. */
   fail(failure: Failure): Closing;
   /** The connection is gone or closed: nothing may be said any more. */

@@ -1,15 +1,10 @@
 /** One client's connection: a dialect on a WebSocket, its bounds, and whether the client is alive. */
 import type { RawData, WebSocket } from 'ws';
-import type { Conversation, Line, Meeting } from '../dialects/dialect.ts';
+import type { Conversation, Line, Meeting, SessionLine, SessionTalk } from '../dialects/dialect.ts';
 import { asFailure, Failure } from '../failures.ts';
 import type { ClientMessage, LiveRequest, ServerMessage } from '../protocol.ts';
-
-export interface ClientLinkEvents {
-  audio(bytes: Buffer): void;
-  message(message: ClientMessage): void;
-  /** The connection is gone, or closed from our side: nothing comes any more, whenever the client answers the close. */
-  gone(): void;
-}
+import type { ClientLinkEvents, SessionClient } from './session-client.ts';
+import { give, SessionPart } from './session-part.ts';
 
 export interface ClientLinkSettings {
   readonly clientBufferBytes: number;
@@ -19,20 +14,23 @@ export interface ClientLinkSettings {
 /** Close reasons hold at most 123 bytes (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123;
 const CLOSE_LIMIT_MS = 10_000;
+const NORMAL_CLOSE = 1000;
 /** What can wait is sent in pieces of this size, so that also a slow reader is seen to read. */
 const PIECE_BYTES = 65_536;
 
-/** Why nothing is read: the session is not open yet, or has no room, or the conversation has none. */
-type Hold = 'opening' | 'session' | 'conversation';
+/** Why nothing is read: the session is not open yet, or has no room, or the conversation has none; of several sessions, which one. */
+type Hold = 'opening' | 'session' | 'conversation' | SessionPart;
 
-export class ClientLink implements Line {
+export class ClientLink implements Line, SessionClient {
   readonly id: string;
   readonly #socket: WebSocket;
   readonly #settings: ClientLinkSettings;
   readonly #pinger: NodeJS.Timeout;
   readonly #conversation: Conversation;
-  readonly #asks: (request: LiveRequest) => void;
+  readonly #asks: (request: LiveRequest, client: SessionClient) => void;
   readonly #holds = new Set<Hold>();
+  /** Of a connection of several sessions, those that have not ended. */
+  readonly #parts = new Set<SessionPart>();
   #events: ClientLinkEvents | null = null;
   /** What was heard after the session was asked for, and before it is open. */
   #early: (Buffer | ClientMessage)[] = [];
@@ -47,14 +45,14 @@ export class ClientLink implements Line {
 
   /**
    * The socket is taken over paused: nothing is read before {@link begin}.
-   * @param asks the client wants this session; it is to be given to it by {@link serve}
+   * @param asks this client wants a session; it is to be given to it by {@link SessionClient.serve}
    */
   constructor(
     id: string,
     socket: WebSocket,
     settings: ClientLinkSettings,
     meeting: Meeting,
-    asks: (request: LiveRequest) => void,
+    asks: (request: LiveRequest, client: SessionClient) => void,
   ) {
     this.id = id;
     this.#socket = socket;
@@ -84,7 +82,34 @@ export class ClientLink implements Line {
     if (this.#asked) throw new Error('a connection has one session');
     this.#asked = true;
     this.#hold('opening', true);
-    this.#asks(request);
+    this.#asks(request, this);
+  }
+
+  join(request: LiveRequest, talk: SessionTalk): SessionLine {
+    this.#asked = true;
+    this.#hold('opening', false);
+    const part = new SessionPart(this.id, talk, {
+      hold: (isFull) => this.#hold(part, isFull),
+      say: (step) => this.#say(step),
+      sayPartial: (step) => this.#sayPartial(step),
+      room: () => this.room(),
+      fail: (error) => this.fail(error),
+      ended: (code, reason) => this.#ended(part, code, reason),
+    });
+    this.#parts.add(part);
+    this.#hold(part, true);
+    this.#asks(request, part);
+    return part;
+  }
+
+  /** The connection is closed with the last of its sessions, or with one that ends otherwise than it should. */
+  #ended(part: SessionPart, code: number, reason: string): void {
+    this.#parts.delete(part);
+    if (this.#parts.size === 0 || code !== NORMAL_CLOSE) this.close(code, reason);
+  }
+
+  get isHeld(): boolean {
+    return this.#holds.size > 0;
   }
 
   audio(bytes: Buffer): void {
@@ -107,7 +132,6 @@ export class ClientLink implements Line {
 
   // ---- what the session asks for
 
-  /** The session is open: what the client sends is given to it. */
   serve(events: ClientLinkEvents): void {
     this.#events = events;
     this.#heardAtMs = performance.now();
@@ -117,13 +141,9 @@ export class ClientLink implements Line {
       events.gone();
       return;
     }
-    for (const one of early) {
-      if ('type' in one) events.message(one);
-      else events.audio(one);
-    }
+    give(early, events);
   }
 
-  /** Back-pressure: the client's bytes wait in its own socket. */
   pause(): void {
     this.#hold('session', true);
   }
@@ -144,21 +164,20 @@ export class ClientLink implements Line {
     else this.#socket.resume();
   }
 
-  /** Tells the client. One that does not read loses partials first; then it is closed: a final is never skipped. */
   say(message: ServerMessage): void {
+    this.#say(() => this.#conversation.say(message));
+  }
+
+  #say(step: () => void): void {
     if (!this.isOpen) return;
     const { clientBufferBytes } = this.#settings;
     if (this.#socket.bufferedAmount > clientBufferBytes) {
       this.fail(new Failure('slow_reader', `more than ${clientBufferBytes} bytes are waiting to be read`));
       return;
     }
-    this.#try(() => this.#conversation.say(message));
+    this.#try(step);
   }
 
-  /**
-   * For output that can wait: null while there is room for more; otherwise resolves once there is, or the connection is
-   * gone. A client that reads nothing meanwhile, for as long as it may be silent, is closed.
-   */
   room(): Promise<unknown> | null {
     if (!this.isOpen || this.#hasRoom) return null;
     this.#room ??= { sinceMs: performance.now(), ...Promise.withResolvers<undefined>() };
@@ -180,14 +199,18 @@ export class ClientLink implements Line {
     this.#room = null;
   }
 
-  /** Tells a partial as the worker wrote it, or drops it where the client reads too slowly. */
   sayPartial(json: Buffer): void {
-    if (this.isOpen && this.#socket.bufferedAmount < this.#settings.clientBufferBytes / 4) {
-      this.#try(() => this.#conversation.sayPartial(json));
-    }
+    this.#sayPartial(() => this.#conversation.sayPartial(json));
   }
 
-  /** Says what was wrong and closes with its code. */
+  #sayPartial(step: () => void): void {
+    if (this.isOpen && this.#socket.bufferedAmount < this.#settings.clientBufferBytes / 4) this.#try(step);
+  }
+
+  heard(throughMs: number): void {
+    if (this.isOpen) this.#try(() => this.#conversation.heard?.(throughMs));
+  }
+
   fail(error: unknown): void {
     const { code, reason } = this.#conversation.fail(asFailure(error));
     this.close(code, reason);
@@ -248,5 +271,7 @@ export class ClientLink implements Line {
     this.#early = [];
     this.#events?.gone();
     this.#events = null;
+    for (const part of this.#parts) part.gone();
+    this.#parts.clear();
   }
 }

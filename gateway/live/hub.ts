@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { AudioDial } from '../../workflows/audio-plane.ts';
-import { sessionWorkflowId } from '../../workflows/contract.ts';
+import { LOG_BYTES_PER_MS, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { ConnectionAttempt, Lease, LiveInput, SessionRef, SessionResult } from '../../workflows/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway, SessionsPort } from '../ports.ts';
@@ -14,7 +14,7 @@ import type { ClientMessage, LiveRequest } from '../protocol.ts';
 import { untilDone } from '../retry.ts';
 import { readSegments } from '../transcripts.ts';
 import { AudioSide } from './audio-side.ts';
-import type { ClientLink } from './client-link.ts';
+import type { SessionClient } from './session-client.ts';
 import { Finals } from './finals.ts';
 import { QuietWatch } from './quiet-watch.ts';
 import type { QueueNotices } from './queue-notices.ts';
@@ -44,7 +44,7 @@ export interface HubServices {
 type Asked = Pick<LiveRequest, 'index' | 'attempt'>;
 
 interface Present {
-  readonly link: ClientLink;
+  readonly link: SessionClient;
   readonly finals: Finals;
   readonly model: string;
   readonly input: LiveInput;
@@ -88,6 +88,7 @@ export class Hub {
       opening: (dial) => this.#workerOpening(dial),
       opened: (dial) => this.#workerOpened(dial),
       partial: (json) => this.#client?.link.sayPartial(json),
+      consumed: (bytes) => this.#client?.link.heard(bytes / LOG_BYTES_PER_MS),
       final: (segments) => this.#client?.finals.offer(segments),
       gone: (how, dial, why) => this.#workerGone(how, dial, why),
     });
@@ -106,7 +107,7 @@ export class Hub {
   // ---- the client
 
   /** A client has come; attaches of one session follow each other. */
-  attachClient(link: ClientLink, input: LiveInput, asked: Asked): Promise<void> {
+  attachClient(link: SessionClient, input: LiveInput, asked: Asked): Promise<void> {
     this.#pending += 1;
     const attached = this.#attaching
       .then(() => this.#attach(link, input, asked))
@@ -118,7 +119,7 @@ export class Hub {
     return attached;
   }
 
-  async #attach(link: ClientLink, input: LiveInput, { index, attempt }: Asked): Promise<void> {
+  async #attach(link: SessionClient, input: LiveInput, { index, attempt }: Asked): Promise<void> {
     const answer = await this.#tellAttached(link, input, attempt);
     this.#dropClient(new Failure('superseded', 'a newer connection has taken this session over'));
     try {
@@ -129,7 +130,7 @@ export class Hub {
     }
   }
 
-  #tellAttached(link: ClientLink, input: LiveInput, attempt: ConnectionAttempt | null) {
+  #tellAttached(link: SessionClient, input: LiveInput, attempt: ConnectionAttempt | null) {
     const { address, sessions } = this.#gateway;
     const numbered = attempt === null ? {} : { attempt };
     return sessions.attach(input, { gateway: address, connection: link.id, audio: input.audio, ...numbered });
@@ -137,7 +138,7 @@ export class Hub {
 
   /** The workflow has the client down as attached: it is given what it missed, and its audio is taken. */
   async #take(
-    link: ClientLink,
+    link: SessionClient,
     input: LiveInput,
     asked: Asked,
     answer: Awaited<ReturnType<SessionsPort['attach']>>,
@@ -156,7 +157,7 @@ export class Hub {
     else this.#opened(link);
   }
 
-  #present(link: ClientLink, { index, attempt }: Asked, input: LiveInput, generation: number): Finals {
+  #present(link: SessionClient, { index, attempt }: Asked, input: LiveInput, generation: number): Finals {
     const { sessions, objects } = this.#gateway;
     const finals = new Finals(index, (from) => readSegments(sessions, objects, this.#ref, from, FINALS_AT_ONCE), {
       give: (segment) => link.say(finalMessage(segment)),
@@ -168,7 +169,7 @@ export class Hub {
     return finals;
   }
 
-  #opened(link: ClientLink): void {
+  #opened(link: SessionClient): void {
     this.#quietAtByte = null;
     this.#watchEnd();
     link.serve({
@@ -196,7 +197,7 @@ export class Hub {
     }
   }
 
-  #clientGone(link: ClientLink): void {
+  #clientGone(link: SessionClient): void {
     if (this.#client?.link !== link) return;
     this.#client.finals.close();
     this.#client = null;
@@ -208,7 +209,7 @@ export class Hub {
     this.#disposeIfUnused();
   }
 
-  #tellGone(link: ClientLink): void {
+  #tellGone(link: SessionClient): void {
     void this.#persist('telling that a client is gone', () => this.#gateway.sessions.detach(this.#ref, link.id));
   }
 
@@ -465,7 +466,7 @@ export class Hub {
   }
 }
 
-function conclude(link: ClientLink, { state, reason, detail, segments, audioMs }: SessionResult): void {
+function conclude(link: SessionClient, { state, reason, detail, segments, audioMs }: SessionResult): void {
   if (state === 'failed') {
     link.fail(new Failure(isFailureType(reason) ? reason : 'session_failed', detail ?? 'the session failed'));
     return;

@@ -10,13 +10,14 @@ import type { AudioDial } from '../../workflows/audio-plane.ts';
 import { NAME_PATTERN } from '../../workflows/contract.ts';
 import type { LiveInput, SessionRef } from '../../workflows/contract.ts';
 import { dialectsOf } from '../dialects/all.ts';
-import type { Dialect, Meeting } from '../dialects/dialect.ts';
+import type { Dialect, Meeting, Refusal } from '../dialects/dialect.ts';
 import { asFailure, Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { refuseForeign } from '../origin.ts';
 import { targetOf } from '../protocol.ts';
 import type { LiveRequest } from '../protocol.ts';
 import { ClientLink } from './client-link.ts';
+import type { SessionClient } from './session-client.ts';
 import { Hub, hubIdOf } from './hub.ts';
 import { QueueNotices } from './queue-notices.ts';
 import { WorkerWatch } from './worker-link.ts';
@@ -121,20 +122,20 @@ export class LiveServer {
 
   #client(socket: WebSocket, meeting: Meeting): void {
     socket.on('error', (error) => this.#gateway.log.info({ err: error }, 'client connection failed'));
-    const link = new ClientLink(randomUUID(), socket, this.#gateway.settings, meeting, (request) => {
-      this.#attach(link, request).catch((error: unknown) => {
+    const link = new ClientLink(randomUUID(), socket, this.#gateway.settings, meeting, (request, client) => {
+      this.#attach(client, request).catch((error: unknown) => {
         if (!(error instanceof Failure)) this.#gateway.log.error({ err: error }, 'attaching a client failed');
-        link.fail(asFailure(error));
+        client.fail(asFailure(error));
       });
     });
     link.begin();
   }
 
-  async #attach(link: ClientLink, request: LiveRequest): Promise<void> {
+  async #attach(client: SessionClient, request: LiveRequest): Promise<void> {
     if (this.#draining) throw new Failure('shutting_down', 'this gateway ends: connect again');
     const input = this.#inputOf(request);
     await this.#admit(input);
-    await this.#hub(hubIdOf(input.ref), input.ref).attachClient(link, input, request);
+    await this.#hub(hubIdOf(input.ref), input.ref).attachClient(client, input, request);
   }
 
   /** A session that is there already always comes in; a new one only while queue and tenant are below their bounds. */
@@ -218,10 +219,12 @@ const offered = (headers: IncomingHttpHeaders): string[] =>
 /** Before the upgrade there is no WebSocket to close: the answer is HTTP. */
 function refuseUpgrade(socket: Duplex, failure: Failure, dialect?: Dialect): void {
   const { message, type, row } = failure;
-  const { contentType, body } = dialect?.refusal?.(failure) ?? {
+  const refusal: Refusal = dialect?.refusal?.(failure) ?? {
     contentType: 'application/problem+json',
     body: JSON.stringify({ status: row.httpStatus, code: type, detail: message }),
   };
+  const { contentType, body, headers = {} } = refusal;
   const head = [`HTTP/1.1 ${row.httpStatus} Refused`, `Content-Type: ${contentType}`, 'Connection: close'];
+  head.push(...Object.entries(headers).map(([name, value]) => `${name}: ${value}`));
   socket.end([...head, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'));
 }

@@ -11,6 +11,8 @@ import type { FeedSource } from './feed.ts';
 export interface WorkerLinkEvents {
   /** A partial as the worker wrote it: JSON of the protocol's `partial` message. */
   partial(json: Buffer): void;
+  /** The recogniser has taken in the audio log up to here. */
+  consumed(bytes: number): void;
   final(segments: readonly Segment[]): void;
   /** The link is gone. `lost`: the worker did not mean it to be. */
   gone(how: 'ended' | 'moved' | 'lost', why: string): void;
@@ -161,6 +163,7 @@ export class WorkerLink {
     this.#heardAtMs = performance.now();
     if (bytes > this.#feed.consumed) this.#progressAtMs = this.#heardAtMs;
     this.#feed.consumedTo(bytes);
+    this.#events.consumed(bytes);
   }
 
   #closed(code: number): void {

@@ -14,6 +14,8 @@ export interface WorkerSideEvents {
   /** The worker gets audio from now on. */
   opened(dial: AudioDial): void;
   partial(json: Buffer): void;
+  /** The recogniser has taken in the audio log up to here. */
+  consumed(bytes: number): void;
   final(segments: readonly Segment[]): void;
   /** No worker is connected any more; `lost`: it did not mean to go. */
   gone(how: 'ended' | 'moved' | 'lost', dial: AudioDial, why: string): void;
@@ -108,6 +110,7 @@ export class WorkerSide {
     const { settings, log } = this.#gateway;
     const link = new WorkerLink(socket, dial, this.#source, settings, {
       partial: (json) => this.#events.partial(json),
+      consumed: (bytes) => this.#events.consumed(bytes),
       final: (segments) => this.#events.final(segments),
       gone: (how, why) => this.#gone(link, how, why),
       fault: (error) => log.error({ err: error, workflowId: dial.workflowId }, 'feeding a worker failed'),

@@ -5,9 +5,11 @@ import type { FailureType } from '../failures.ts';
 import type { Log } from '../ports.ts';
 
 /** A client that is told to come later is told when. */
-const RETRY_AFTER_S = 2;
-/** Faults that an operator must hear of. */
+export const RETRY_AFTER_S = 2;
 const LOGGED: readonly FailureType[] = ['internal', 'storage_full', 'storage_corruption'];
+
+/** A fault that an operator must hear of. */
+export const isLogged = ({ type }: Failure): boolean => LOGGED.includes(type);
 
 export function sendProblem(request: Request, response: Response, failure: Failure): void {
   const { httpStatus, title, retryable } = failure.row;
@@ -36,7 +38,7 @@ export function problemHandler(log: Log): ErrorRequestHandler {
       return;
     }
     const failure = expressFailure(error) ?? asFailure(error);
-    if (LOGGED.includes(failure.type)) log.error({ err: error, path: request.path }, 'request failed');
+    if (isLogged(failure)) log.error({ err: error, path: request.path }, 'request failed');
     sendProblem(request, response, failure);
   };
 }

@@ -31,7 +31,10 @@ export const listParameters = z.strictObject({
 });
 
 export const transcriptParameters = z.strictObject({
-  format: z.enum(TRANSCRIPT_FORMATS, `one of ${TRANSCRIPT_FORMATS.join(', ')}`).default('json'),
+  format: z
+    .enum(TRANSCRIPT_FORMATS, `one of ${TRANSCRIPT_FORMATS.join(', ')}`)
+    .optional()
+    .describe('json where neither this nor `Accept` says another; verbose_json is had by this alone'),
 });
 
 const lease = z.object({
@@ -148,6 +151,51 @@ export const transcriptSchema = z
       .describe('stretches of audio of which no recogniser could make text; absent while the session goes on'),
   })
   .openapi('Transcript');
+
+const notGiven = z.null().describe('a figure of Whisper’s decoder, which the models here do not have');
+
+export const verboseTranscriptSchema = z
+  .object({
+    task: z.literal('transcribe'),
+    language: z.string(),
+    duration: z.number().describe('seconds of audio'),
+    text: z.string(),
+    segments: z.array(
+      z.object({
+        id: z.int().describe('place in the transcript, from 0'),
+        seek: notGiven,
+        start: z.number().describe('seconds'),
+        end: z.number().describe('seconds'),
+        text: z.string(),
+        tokens: notGiven,
+        temperature: notGiven,
+        avg_logprob: notGiven,
+        compression_ratio: notGiven,
+        no_speech_prob: notGiven,
+        channel: z.int().describe('ours'),
+        timing: z.enum(['model', 'estimated']).describe('ours: where the words’ times are from'),
+      }),
+    ),
+    words: z.array(z.object({ word: z.string(), start: z.number(), end: z.number(), channel: z.int() })),
+  })
+  .openapi('VerboseTranscript', {
+    example: {
+      task: 'transcribe',
+      language: 'en',
+      duration: 11,
+      text: 'Ask not.',
+      segments: [
+        {
+          ...{ id: 0, seek: null, start: 0.3, end: 1.1, text: 'Ask not.', tokens: null, temperature: null },
+          ...{ avg_logprob: null, compression_ratio: null, no_speech_prob: null, channel: 0, timing: 'estimated' },
+        },
+      ],
+      words: [
+        { word: 'Ask', start: 0.3, end: 0.6, channel: 0 },
+        { word: 'not.', start: 0.6, end: 1.1, channel: 0 },
+      ],
+    },
+  });
 
 export const problemSchema = z
   .object({

@@ -32,11 +32,17 @@ import type {
 import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
 import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
+import { Turn } from './turn.ts';
 import { Visibility } from './visibility.ts';
 
 /** A stalled orchestrator is found by this limit, not by the default of 10 s; replay must fit. */
 const WORKFLOW_TASK_TIMEOUT = '2s';
 const RESULT_RETRY_MS = 500;
+/**
+ * The SDK leaves a listener, and with it the whole call, on the signal of each long poll, of which one follows the other
+ * every 20 s: they are let go of together with a signal that lives only for so long.
+ */
+const RESULT_TURN_MS = 60_000;
 
 /** How old an answer about the whole pool may be. */
 const SHORT_MS = 1000;
@@ -151,13 +157,17 @@ export class TemporalSessions implements SessionsPort {
 
   async result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult> {
     for (;;) {
+      const turn = new Turn(signal, RESULT_TURN_MS);
       try {
-        return await this.#client.withAbortSignal(signal, () => this.#handle(ref).result() as Promise<SessionResult>);
+        const asked = this.#client.withAbortSignal(turn.signal, () => this.#handle(ref).result());
+        return (await asked) as SessionResult;
       } catch (error) {
         if (error instanceof WorkflowFailedError) return resultOfFailure(error);
         // Whatever else goes wrong on the way: nobody asks a second time, and without an answer a client waits for ever.
         if (signal.aborted || isGone(error)) throw asOurs(error);
-        await pause(RESULT_RETRY_MS);
+        if (!turn.signal.aborted) await pause(RESULT_RETRY_MS);
+      } finally {
+        turn.end();
       }
     }
   }

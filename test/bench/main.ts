@@ -9,13 +9,14 @@ import { connect } from './series/connect.ts';
 import { engine } from './series/engine.ts';
 import { killed, stopped } from './series/failover.ts';
 import { history } from './series/history.ts';
+import { overload } from './series/overload.ts';
 import { queue } from './series/queue.ts';
 import type { Series } from './series/series.ts';
 import { steady } from './series/steady.ts';
 import { markdown } from './table.ts';
 import type { Row } from './table.ts';
 
-const ALL: readonly Series[] = [steady, connect, killed, stopped, history, commits, queue, engine];
+const ALL: readonly Series[] = [steady, connect, killed, stopped, history, commits, queue, overload, engine];
 const NAMES = ALL.map(({ name }) => name);
 /** A whole run ends by then, whatever hangs. */
 const LIMIT_MS = 12 * 60_000;

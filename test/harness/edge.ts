@@ -41,6 +41,7 @@ const settings: GatewaySettings = {
   uploadStallMs: 60_000,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,
+  answerWaitMs: 60_000,
   keepaliveMs: 15_000,
   clientGraceMs: 10_000,
   quietGraceMs: 60_000,

@@ -6,6 +6,7 @@ import type {
   Attach,
   AttachAnswer,
   FileInput,
+  Hole,
   Lease,
   LiveInput,
   ProbeAnswer,
@@ -50,6 +51,7 @@ export class FakeSessions implements SessionsPort {
   readonly #objects: MemoryObjects;
   readonly #running = new Map<string, Running>();
   readonly #watchers: (() => void)[] = [];
+  readonly #fileResults = new Map<string, PromiseWithResolvers<SessionResult>>();
 
   constructor(objects: MemoryObjects) {
     this.#objects = objects;
@@ -187,11 +189,33 @@ export class FakeSessions implements SessionsPort {
     return { tailFrom, segments: tail.filter(({ index }) => index >= from) };
   }
 
+  /** The file is transcribed: its transcript is written, and its session has its result. */
+  async finishFile(id: string, segments: readonly Segment[], audioMs: number, holes: Hole[] = []): Promise<void> {
+    const { model, language, ref } = this.files.find((file) => file.ref.id === id) as FileInput;
+    const text = segments.map((segment) => segment.text).join(' ');
+    const document = { ...ref, model, language, state: 'completed', audioMs, text, segments, holes };
+    await this.#objects.put(objectKeys.transcript(ref, null, 'json'), Buffer.from(JSON.stringify(document)));
+    this.endFile(id, { state: 'completed', reason: null, detail: null, segments: segments.length, audioMs });
+  }
+
+  endFile(id: string, result: SessionResult): void {
+    this.#fileResult(id).resolve(result);
+  }
+
+  #fileResult(id: string): PromiseWithResolvers<SessionResult> {
+    const known = this.#fileResults.get(id) ?? Promise.withResolvers<SessionResult>();
+    this.#fileResults.set(id, known);
+    return known;
+  }
+
+  #isFile = (ref: SessionRef): boolean => this.files.some((file) => file.ref.id === ref.id);
+
   result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult> {
     const aborted = new Promise<never>((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(new Error('aborted')));
     });
-    return Promise.race([this.#of(ref).result.promise, aborted]);
+    const { promise } = this.#isFile(ref) ? this.#fileResult(ref.id) : this.#of(ref).result;
+    return Promise.race([promise, aborted]);
   }
 
   async startFile(input: FileInput): Promise<void> {
@@ -227,6 +251,10 @@ export class FakeSessions implements SessionsPort {
   async cancel(ref: SessionRef): Promise<void> {
     await Promise.resolve();
     this.#note('cancel', { ref });
+    if (this.#isFile(ref)) {
+      this.endFile(ref.id, { state: 'cancelled', reason: null, detail: null, segments: 0, audioMs: 0 });
+      return;
+    }
     const session = this.#of(ref);
     this.command(ref.id, { type: 'Cancel' });
     await this.#close(session);

@@ -119,13 +119,14 @@ function headed(text: string, path: string, format: TranscriptFormat, isOneOfMan
 /** `talk.mp3` becomes `talk.txt`; files that would meet there keep their whole name, and then get a number. */
 export function outputNames(files: readonly string[], format: TranscriptFormat): string[] {
   const stems = files.map((path) => basename(path, extname(path)));
+  const ending = format === 'verbose_json' ? 'verbose.json' : format;
   const given = new Set<string>();
   return files.map((path, index) => {
     const stem = stems[index] ?? '';
     const isAlone = stems.filter((other) => other === stem).length === 1;
     const base = isAlone ? stem : basename(path);
-    let name = `${base}.${format}`;
-    for (let n = 2; given.has(name); n += 1) name = `${base}-${n}.${format}`;
+    let name = `${base}.${ending}`;
+    for (let n = 2; given.has(name); n += 1) name = `${base}-${n}.${ending}`;
     given.add(name);
     return name;
   });

@@ -8,6 +8,7 @@ import {
   transcriptParameters,
   transcriptSchema,
   uploadParameters,
+  verboseTranscriptSchema,
 } from '../schemas.ts';
 import { ALWAYS, BAD_PARAMETERS, json, problems, withId } from './parts.ts';
 
@@ -110,15 +111,17 @@ function describeTranscript(registry: OpenAPIRegistry): void {
       200: {
         description: 'The transcript',
         content: {
-          'application/json': { schema: transcriptSchema },
+          'application/json': { schema: z.union([transcriptSchema, verboseTranscriptSchema]) },
           'text/plain': { schema: z.string() },
           'application/x-subrip': { schema: z.string() },
           'text/vtt': { schema: z.string() },
+          'text/tab-separated-values': { schema: z.string() },
         },
       },
       ...problems(
         ...BAD_PARAMETERS,
         'not_found',
+        'not_acceptable',
         'not_finished',
         'unsupported_audio',
         'empty_audio',

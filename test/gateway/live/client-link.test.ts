@@ -3,7 +3,7 @@ import type { Dialect, Line } from '../../../gateway/dialects/dialect.ts';
 import { LIVE_PATH, nativeDialect } from '../../../gateway/dialects/native.ts';
 import { Failure } from '../../../gateway/failures.ts';
 import { ClientLink } from '../../../gateway/live/client-link.ts';
-import type { ClientLinkEvents } from '../../../gateway/live/client-link.ts';
+import type { ClientLinkEvents } from '../../../gateway/live/session-client.ts';
 import type { ClientMessage, LiveRequest } from '../../../gateway/protocol.ts';
 import { finalMessage } from '../../../gateway/protocol.ts';
 import { turns } from '../../harness/quiet.ts';

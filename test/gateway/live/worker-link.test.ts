@@ -65,6 +65,7 @@ async function setup(stored: FeedSource['readStored'] = nothing): Promise<Setup>
   const settings = { sendAheadMs: 30_000, workerSilenceMs: SILENCE_MS, workerStallMs: STALL_MS };
   const link = new WorkerLink(server, dial, source, settings, {
     partial: (json) => partials.push(json.toString('utf8')),
+    consumed: () => undefined,
     final: (segments) => finals.push(...segments),
     gone: (how, why) => gone.push({ how, why }),
     fault: (error) => faults.push(error),
