@@ -1,6 +1,6 @@
 /** From an upload to audio logs that are cut into spans. */
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { LOG_BYTES_PER_MS, MAX_FILE_CHANNELS, objectKeys } from '../workflows/contract.ts';
+import { LOG_BYTES_PER_MS, MAX_FILE_CHANNELS, objectKeys, UPLOAD_MISSING } from '../workflows/contract.ts';
 import type {
   ControlActivities,
   DecodeAnswer,
@@ -15,13 +15,14 @@ import { untilDamaged } from './damage.ts';
 import { FileLog, watched } from './file-log.ts';
 import type { AudioLogPort } from './file-log.ts';
 import { cutSpans } from './spans.ts';
+import { openUpload } from './upload-source.ts';
+import type { UploadObjects } from './upload-source.ts';
 
 /** What preparing a file needs. */
 export interface PreparePorts {
-  readonly uploads: {
+  readonly uploads: UploadObjects & {
     get(key: string): Promise<Uint8Array | null>;
     put(key: string, body: Uint8Array): Promise<void>;
-    getStream(key: string): Promise<AsyncIterable<Uint8Array> | null>;
     deleteAll(prefix: string): Promise<void>;
   };
   readonly scratch: { hold(content: AsyncIterable<Uint8Array>): Promise<HeldFile> };
@@ -56,7 +57,7 @@ type Preparation = Pick<
 export function createPrepare(ports: PreparePorts): Preparation {
   return {
     probeAudio: untilDamaged(({ ref, uploadId }) =>
-      withUpload(ports, objectKeys.upload(ref.tenant, uploadId), (path) =>
+      withUpload(ports, ref.tenant, uploadId, (path) =>
         ports.decoder.probe(path, Context.current().cancellationSignal),
       ),
     ),
@@ -96,9 +97,14 @@ async function readPlan(ports: PreparePorts, ref: SessionRef): Promise<FilePlan 
 }
 
 /** Fetches the upload into a file for as long as `use` works; cancelling the activity stops the fetching. */
-async function withUpload<T>(ports: PreparePorts, key: string, use: (path: string) => Promise<T>): Promise<T> {
-  const content = await ports.uploads.getStream(key);
-  if (content === null) throw ApplicationFailure.nonRetryable('the upload is not in storage', 'UploadMissing');
+async function withUpload<T>(
+  ports: PreparePorts,
+  tenant: string,
+  uploadId: string,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const content = await openUpload(ports.uploads, tenant, uploadId);
+  if (content === null) throw ApplicationFailure.nonRetryable('the upload is not in storage', UPLOAD_MISSING);
   const file = await ports.scratch.hold(watched(content, 'fetchedBytes'));
   try {
     return await use(file.path);
@@ -114,7 +120,7 @@ async function decode(ports: PreparePorts, { ref, uploadId, channels }: PrepareA
   const first = await openLog(ports, ref, 0);
   // How many channels there are is known only from the upload: the first log alone does not tell that all are stored.
   if (channels === 'mixed' && first.sealed) return { logs: [first] };
-  return withUpload(ports, objectKeys.upload(ref.tenant, uploadId), (path) => {
+  return withUpload(ports, ref.tenant, uploadId, (path) => {
     const { cancellationSignal } = Context.current();
     const pieces =
       channels === 'mixed'

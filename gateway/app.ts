@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { openAiRoutes } from './dialects/openai/routes.ts';
+import { EventStreams } from './events/event-streams.ts';
 import { Failure } from './failures.ts';
 import { LiveServer } from './live/server.ts';
 import { refuseForeign } from './origin.ts';
@@ -21,6 +22,7 @@ const PAGE = fileURLToPath(new URL('./page/', import.meta.url));
 export interface GatewayServer {
   readonly http: Server;
   readonly live: LiveServer;
+  readonly streams: EventStreams;
   /** Stops taking in work, stores what came and tells everyone to come again. */
   drain(): Promise<void>;
 }
@@ -30,7 +32,8 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   // As many listen as wait for a transcript.
   setMaxListeners(0, ending.signal);
   const live = new LiveServer(gateway);
-  const http = createServer(buildApp(gateway, ending.signal));
+  const streams = new EventStreams(gateway, ending.signal);
+  const http = createServer(buildApp(gateway, streams, ending.signal));
   // An upload may take as long as it likes, as long as it moves.
   http.requestTimeout = 0;
   http.timeout = gateway.settings.uploadStallMs;
@@ -44,10 +47,10 @@ export function buildGateway(gateway: Gateway): GatewayServer {
     http.close();
     http.closeIdleConnections();
   };
-  return { http, live, drain };
+  return { http, live, streams, drain };
 }
 
-function buildApp(gateway: Gateway, ending: AbortSignal): Express {
+function buildApp(gateway: Gateway, streams: EventStreams, ending: AbortSignal): Express {
   const isDraining = (): boolean => ending.aborted;
   const app = express();
   app.disable('x-powered-by');
@@ -70,7 +73,7 @@ function buildApp(gateway: Gateway, ending: AbortSignal): Express {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();
   });
-  for (const [prefix, routes] of apiRoutes(gateway)) app.use(prefix, routes);
+  for (const [prefix, routes] of apiRoutes(gateway, streams)) app.use(prefix, routes);
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
   app.use(express.static(PAGE));
   app.use((request) => {

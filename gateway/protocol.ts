@@ -20,11 +20,15 @@ export const nameSchema = z
   .string()
   .regex(NAME_PATTERN, 'letters, digits, ".", "_", "-", at most 128, first a letter or digit');
 
+/** A longer address is none that servers agree on. */
+export const MAX_URL_LENGTH = 2048;
+
 export const choiceShape = {
   model: z.string().optional(),
   language: z.string().optional(),
   session: nameSchema.optional(),
   priority: z.enum(PRIORITIES).default('normal'),
+  webhook: z.string().max(MAX_URL_LENGTH).optional().describe('address that is told of the end: docs/webhooks.md'),
 };
 
 const wholeNumber = z
@@ -48,6 +52,8 @@ export interface Choice {
   readonly model: string;
   readonly language: string;
   readonly priority: PriorityClass;
+  /** Who is told of the end; absent: the installation's own receiver, if it has one. */
+  readonly webhook?: string;
 }
 
 export interface LiveRequest extends Choice {
@@ -88,11 +94,15 @@ export function parseParameters<T extends z.ZodObject>(schema: T, given: unknown
   throw new Failure('invalid_parameter', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
 }
 
+interface Wanted {
+  readonly model?: string | undefined;
+  readonly language?: string | undefined;
+  readonly priority: PriorityClass;
+  readonly webhook?: string | undefined;
+}
+
 /** Model and language against what is served here. */
-export function chooseModel(
-  { model, language, priority }: { model?: string | undefined; language?: string | undefined; priority: PriorityClass },
-  catalogue: Catalogue,
-): Choice {
+export function chooseModel({ model, language, priority, webhook }: Wanted, catalogue: Catalogue): Choice {
   const name = model ?? catalogue.defaultModel;
   const known = Object.hasOwn(catalogue.models, name) ? catalogue.models[name] : undefined;
   if (known === undefined) {
@@ -105,7 +115,7 @@ export function chooseModel(
       `language ${shown(chosen)}: model ${name} knows ${known.languages.join(', ')}`,
     );
   }
-  return { model: name, language: chosen, priority };
+  return { model: name, language: chosen, priority, ...(webhook === undefined ? {} : { webhook }) };
 }
 
 export function parseLiveRequest(query: URLSearchParams, catalogue: Catalogue): LiveRequest {

@@ -48,6 +48,18 @@ export async function readSegments(
   return tailFrom - from > enough ? earlier : [...earlier, ...segments];
 }
 
+/** What one span of a file has come to, numbered from 0; null while it is not finished. */
+export async function readSpanSegments(
+  objects: Pick<ObjectsPort, 'get'>,
+  ref: SessionRef,
+  span: number,
+): Promise<readonly Segment[] | null> {
+  const written = await objects.get(objectKeys.transcript(ref, span, 'json'));
+  if (written === null) return null;
+  const { state, segments } = parse(written) as TranscriptDocument;
+  return state === 'completed' ? segments : null;
+}
+
 /** Segments [from, end) out of the checkpoints; checkpoints may overlap, and agree where they do. */
 async function readCheckpoints(objects: ObjectsPort, ref: SessionRef, from: number, end: number): Promise<Segment[]> {
   const byIndex = new Map<number, Segment>();

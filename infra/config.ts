@@ -224,6 +224,14 @@ const settings = {
     integer(1, 10_000_000).default(10_000),
     'live sessions of one tenant that may be open; more are refused with tenant_limit',
   ),
+  LONGHAND_MAX_EVENT_STREAMS: setting(
+    integer(1, 1_000_000).default(1000),
+    'readers of sessions’ events that a gateway takes; more are refused with too_many_streams',
+  ),
+  LONGHAND_EVENTS_HEARTBEAT_MS: setting(
+    integer(100, 600_000).default(15_000),
+    'a stream of events carries a comment after so long a silence; who reads nothing for twice as long is let go of',
+  ),
   LONGHAND_SEND_AHEAD_MS: setting(
     integer(1000, 600_000).default(30_000),
     'audio a worker is sent ahead of what it has recognised',
@@ -236,10 +244,18 @@ const settings = {
     integer(1000, hourMs).default(60_000),
     'an upload, or another request, that stands still for so long is cut off',
   ),
+  LONGHAND_UPLOAD_TTL_MS: setting(
+    integer(60_000, 720 * hourMs).default(24 * hourMs),
+    'an upload that starts no session is kept for so long from its beginning',
+  ),
   LONGHAND_MAX_FILE_MS: setting(integer(1000, 1000 * hourMs).default(12 * hourMs), 'longest audio of a file'),
   LONGHAND_FFMPEG: setting(
     text().default('auto'),
     'what decodes files: `auto` (ffmpeg on PATH, else @ffmpeg/core), `wasm` (@ffmpeg/core), or the path of an ffmpeg',
+  ),
+  LONGHAND_LIVE_DECODERS: setting(
+    integer(0, 100_000).default(50),
+    'live streams of containers (webm, mp3 …) that one gateway decodes at a time, each by an ffmpeg of its own; more are refused with decoder_limit',
   ),
   LONGHAND_DECODE_STALL_MS: setting(
     integer(100, hourMs).default(20_000),

@@ -1,19 +1,48 @@
 /** The orchestrator: runs the workflows and the control activities. */
+import type { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createFetching } from '../activities/fetch.ts';
 import { createFileTranscripts } from '../activities/file-transcript.ts';
 import { createPrepare } from '../activities/prepare.ts';
 import { createTranscripts } from '../activities/transcript.ts';
+import { createWebhooks } from '../activities/webhook.ts';
 import { AudioLog } from '../infra/audio-log.ts';
+import type { Config } from '../infra/config.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
 import { openObjects } from '../infra/objects/open.ts';
+import type { ObjectStore } from '../infra/objects/port.ts';
+import { OutboundGuard } from '../infra/outbound/guard.ts';
+import { OutboundHttp } from '../infra/outbound/http.ts';
 import { openScratch } from '../infra/scratch.ts';
-import { installRuntime, openWorkerConnection } from '../infra/temporal.ts';
-import { CONTROL_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
+import { installRuntime, openClient, openWorkerConnection } from '../infra/temporal.ts';
+import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
+import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { isDisabled } from './receivers.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
+
+/** What speaks to addresses that clients have named. */
+function openOutbound(config: Config, objects: ObjectStore, client: Client) {
+  const guard = new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW);
+  const http = new OutboundHttp(guard, config.LONGHAND_UPLOAD_STALL_MS);
+  const fetching = createFetching({
+    http,
+    uploads: objects,
+    maxBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
+    limitMs: config.LONGHAND_FETCH_LIMIT_MS,
+    attempts: config.LONGHAND_FETCH_ATTEMPTS,
+  });
+  const webhooks = createWebhooks({
+    http,
+    secrets: config.LONGHAND_WEBHOOK_SECRET,
+    isDisabled: (tenant, receiver) => isDisabled(client, tenant, receiver),
+    timeoutMs: config.LONGHAND_WEBHOOK_TIMEOUT_MS,
+  });
+  return { fetching, webhooks, close: () => http.close() };
+}
 
 await runProcess('orchestrator', async (config, log) => {
   installRuntime(log);
@@ -28,6 +57,8 @@ await runProcess('orchestrator', async (config, log) => {
     audioLog,
     spanMs: config.LONGHAND_SPAN_MS,
   });
+  const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
+  const outbound = openOutbound(config, objects, client);
   const shared = {
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
@@ -51,12 +82,26 @@ await runProcess('orchestrator', async (config, log) => {
     activities: { ...preparation },
     maxConcurrentActivityTaskExecutions: config.LONGHAND_PREPARE_SLOTS,
   });
-  const workers = [control, preparing];
+  const fetchers = await Worker.create({
+    ...shared,
+    taskQueue: FETCH_QUEUE,
+    activities: { ...outbound.fetching },
+    maxConcurrentActivityTaskExecutions: config.LONGHAND_FETCH_SLOTS,
+  });
+  const delivering = await Worker.create({
+    ...shared,
+    taskQueue: DELIVERY_QUEUE,
+    activities: { ...outbound.webhooks },
+    maxConcurrentActivityTaskExecutions: config.LONGHAND_WEBHOOK_SLOTS,
+  });
+  const workers = [control, preparing, fetchers, delivering];
   const run = Promise.all(workers.map((worker) => worker.run()));
   return {
     drain: async () => {
       for (const worker of workers) worker.shutdown();
       await run;
+      await outbound.close();
+      await client.connection.close();
       await connection.close();
       objects.close();
     },

@@ -30,6 +30,19 @@ export function specAttributes(spec: SessionSpec, kind: 'live' | 'span' | 'file'
 
 export const workerAttributes = (model: string): SearchAttributePair[] => [{ key: KEY.model, value: model }];
 
+/** A webhook, or a receiver that is disabled. */
+export const webhookAttributes = (
+  tenant: string,
+  kind: 'webhook' | 'receiver',
+  state: string,
+): SearchAttributePair[] => [
+  { key: KEY.tenant, value: tenant },
+  { key: KEY.kind, value: kind },
+  { key: KEY.state, value: state },
+];
+
+export const stateAttribute = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
+
 export const fileAttributes = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
 
 /**

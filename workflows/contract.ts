@@ -2,6 +2,7 @@
  * What every process agrees on: words of a session, ids, task queues, and the names and payloads of updates, signals
  * and queries. Plain JSON only: all of it crosses a process or lives in a workflow's history.
  */
+import type { WebhookTarget } from './webhook/contract.ts';
 
 /** A session's name. `id` is chosen by the client or generated; both parts match {@link NAME_PATTERN}. */
 export interface SessionRef {
@@ -17,6 +18,9 @@ export const CONTROL_QUEUE = 'orchestrator';
 
 /** Task queue of what prepares files, which takes minutes to hours: it has slots of its own. */
 export const PREPARE_QUEUE = 'orchestrator.prepare';
+
+/** Task queue of the orchestrator for files that are fetched from an address: slow servers hold nothing else up. */
+export const FETCH_QUEUE = 'orchestrator.fetch';
 
 /** Task queue that every worker of a model polls while it has a free slot: waiting there is waiting for a worker. */
 export const poolQueue = (model: string): string => `pool.${model}`;
@@ -49,6 +53,14 @@ export const objectKeys = {
   /** An upload is stored before its session is known: form fields may follow the file. */
   uploads: (tenant: string, uploadId: string): string => `uploads/${tenant}/${uploadId}/`,
   upload: (tenant: string, uploadId: string): string => `${objectKeys.uploads(tenant, uploadId)}file`,
+  /** What a resumable or presigned upload was begun with. */
+  uploadInfo: (tenant: string, uploadId: string): string => `${objectKeys.uploads(tenant, uploadId)}info.json`,
+  /** Names the session that an upload is for: created once, so that one upload starts one session. */
+  uploadClaim: (tenant: string, uploadId: string): string => `${objectKeys.uploads(tenant, uploadId)}claim`,
+  /** A resumable upload is stored as it comes; each part is named by its first byte. */
+  uploadParts: (tenant: string, uploadId: string): string => `${objectKeys.uploads(tenant, uploadId)}parts/`,
+  uploadPart: (tenant: string, uploadId: string, offset: number): string =>
+    `${objectKeys.uploadParts(tenant, uploadId)}${String(offset).padStart(16, '0')}`,
   /** The audio log of one channel; all that is not taken apart is channel 0. */
   audio: (ref: SessionRef, channel = 0): string =>
     `${objectKeys.session(ref)}${channel === 0 ? 'audio' : `audio-${channel}`}/`,
@@ -175,6 +187,8 @@ export interface SessionSpec {
   /** Fairness weight of the tenant. */
   readonly weight: number;
   readonly bounds: SessionBounds;
+  /** Who is told of the session's end; absent: nobody. Spans have none. */
+  readonly webhook?: WebhookTarget;
 }
 
 export interface LiveInput extends SessionSpec {
@@ -204,6 +218,10 @@ export interface FileInput extends SessionSpec {
   readonly fileName: string;
   readonly uploadId: string;
   readonly uploadBytes: number;
+  /** Of the request that named an Idempotency-Key: what the same key must come with again. */
+  readonly fingerprint?: string;
+  /** The file is to be fetched from there first; absent: it is in storage. */
+  readonly sourceUrl?: string;
   /** Absent: `mixed`. */
   readonly channels?: ChannelMode;
   /** How often it was restarted; absent: never. */
@@ -267,6 +285,8 @@ export const WORKFLOW = {
   version: 'version',
   lanes: 'lanes',
   worker: 'worker',
+  webhook: 'webhook',
+  receiver: 'receiver',
 } as const;
 
 /** Signal `askLanes`: so many spans at a time is what a file would run, from now on; 0: it is done. */
@@ -369,6 +389,9 @@ export const REFUSAL = {
   /** The session is a file: no client speaks to it. */
   notLive: 'NotLive',
 } as const;
+
+/** Type of the ApplicationFailure of a control activity whose upload is not (any more) in storage. */
+export const UPLOAD_MISSING = 'UploadMissing';
 
 /** Type of the ApplicationFailure of a control activity to which storage gives back something else than was written. */
 export const STORAGE_DAMAGED = 'StorageDamaged';
@@ -581,6 +604,17 @@ export interface ProbeArgs {
   readonly uploadId: string;
 }
 
+/** The file of a session that was started with an address. */
+export interface FetchArgs {
+  readonly ref: SessionRef;
+  readonly uploadId: string;
+  readonly url: string;
+}
+
+/** A refusal's `reason` is `fetch_failed`, `forbidden_address`, `upload_too_large` or `empty_audio`. */
+export type FetchAnswer =
+  { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly detail: string };
+
 /** What a decoder said of an upload. A refusal's `reason` is `unsupported_audio`, `empty_audio` or `too_long`. */
 export type ProbeAnswer =
   { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly detail: string };
@@ -680,10 +714,15 @@ export interface WorkerFacts {
   readonly startedAt: string;
 }
 
-/** Control activities, on {@link CONTROL_QUEUE}; those that take up audio on {@link PREPARE_QUEUE}. */
+/**
+ * Control activities, on {@link CONTROL_QUEUE}; those that take up audio on {@link PREPARE_QUEUE}, `fetchUpload` on
+ * {@link FETCH_QUEUE}.
+ */
 export interface ControlActivities {
   checkpointTranscript(args: CheckpointArgs): Promise<void>;
   writeTranscript(args: WriteTranscriptArgs): Promise<TranscriptWritten>;
+  /** Stores what is at an address as the upload. */
+  fetchUpload(args: FetchArgs): Promise<FetchAnswer>;
   probeAudio(args: ProbeArgs): Promise<ProbeAnswer>;
   decodeAudio(args: DecodeArgs): Promise<DecodeAnswer>;
   /** The upload is in the audio log, or of no use: it is deleted. */

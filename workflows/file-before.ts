@@ -30,7 +30,9 @@ import { joined } from './coverage.ts';
 import { isDamage } from './damage.ts';
 import { DAMAGED } from './session/decide.ts';
 import type { Ending } from './session/state.ts';
+import { fetchSource } from './file/source.ts';
 import { inLanes, repairHoles, transcribeSpan } from './spans.ts';
+import { announceEnd } from './webhook/announce.ts';
 
 const probedUpdate = defineUpdate<ProbeAnswer>(UPDATE.probed);
 const attachUpdate = defineUpdate<AttachAnswer, [Attach]>(UPDATE.attach);
@@ -111,6 +113,8 @@ async function transcribe(run: FileRun, spans: readonly Span[]): Promise<{ endin
 /** Probe, decode, transcribe, join. */
 async function process(run: FileRun): Promise<Ending & { totalBytes: number }> {
   const { ref, uploadId } = run.input;
+  const fetched = await fetchSource(run.input);
+  if (!fetched.ok) return { state: 'failed', reason: fetched.reason, detail: fetched.detail, totalBytes: 0 };
   run.probe = await preparation.probeAudio({ ref, uploadId });
   if (!run.probe.ok) return { state: 'failed', reason: run.probe.reason, detail: run.probe.detail, totalBytes: 0 };
   const decoded = await preparation.decodeAudio({ ref, uploadId });
@@ -167,6 +171,9 @@ export async function fileOfBefore(input: FileInput): Promise<SessionResult> {
   run.enter(ending);
   const { ref, uploadId } = input;
   await CancellationScope.nonCancellable(() => writing.discardUpload({ ref, uploadId }));
+  const audioMs = Math.round(totalBytes / LOG_BYTES_PER_MS);
+  const result: SessionResult = { ...ending, segments: run.progress.nextIndex, audioMs };
+  await announceEnd(input, result);
   await condition(allHandlersFinished);
-  return { ...ending, segments: run.progress.nextIndex, audioMs: Math.round(totalBytes / LOG_BYTES_PER_MS) };
+  return result;
 }

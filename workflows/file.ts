@@ -4,6 +4,7 @@
  * is in storage and is not done again. A version is the same for audio that is stored already.
  */
 import {
+  ActivityFailure,
   ApplicationFailure,
   CancellationScope,
   allHandlersFinished,
@@ -16,7 +17,7 @@ import {
   proxyActivities,
   setHandler,
 } from '@temporalio/workflow';
-import { LOG_BYTES_PER_MS, PREPARE_QUEUE, QUERY, REFUSAL, SIGNAL, UPDATE } from './contract.ts';
+import { LOG_BYTES_PER_MS, PREPARE_QUEUE, QUERY, REFUSAL, SIGNAL, UPDATE, UPLOAD_MISSING } from './contract.ts';
 import type {
   Attach,
   AttachAnswer,
@@ -25,6 +26,7 @@ import type {
   FilePlan,
   FileResult,
   FileSpan,
+  PrepareAnswer,
   ProbeAnswer,
   SessionView,
   TranscriptMeta,
@@ -36,8 +38,10 @@ import type { FileEnding } from './file-ending.ts';
 import { FileRun } from './file-run.ts';
 import type { FileState } from './file-run.ts';
 import { SpanLanes, spanOptions } from './file-spans.ts';
+import { fetchSource } from './file/source.ts';
 import { joinedSpans, undone } from './plan.ts';
 import { repairEach } from './spans.ts';
+import { announceEnd } from './webhook/announce.ts';
 
 const probedUpdate = defineUpdate<ProbeAnswer>(UPDATE.probed);
 const attachUpdate = defineUpdate<AttachAnswer, [Attach]>(UPDATE.attach);
@@ -69,15 +73,34 @@ async function planOf(run: FileRun): Promise<FilePlan | FileEnding> {
     const { version, model, language, ref } = input;
     return preparation.planStored({ ref, facts: { version, model, language, createdAt: run.state.startedAt } });
   }
-  const { ref, uploadId, uploadBytes, restarts = 0, channels = 'mixed' } = input;
+  const { ref, uploadId, uploadBytes, restarts = 0 } = input;
+  if (restarts === 0) {
+    const fetched = await fetchSource(input);
+    if (!fetched.ok) return { state: 'failed', reason: fetched.reason, detail: fetched.detail };
+  }
   if (uploadBytes >= PROBED_FROM_BYTES && restarts === 0) {
     run.probe = await preparation.probeAudio({ ref, uploadId });
     if (!run.probe.ok) return { state: 'failed', reason: run.probe.reason, detail: run.probe.detail };
   }
-  const prepared = await preparation.prepareFile({ ref, uploadId, channels });
+  const prepared = await decoded(input);
   if (!prepared.ok) return { state: 'failed', reason: prepared.reason, detail: prepared.detail };
   return prepared.plan;
 }
+
+/** A file that was stopped before it was fetched is fetched now. */
+async function decoded(input: FileInput): Promise<PrepareAnswer> {
+  const { ref, uploadId, channels = 'mixed', sourceUrl, restarts = 0 } = input;
+  try {
+    return await preparation.prepareFile({ ref, uploadId, channels });
+  } catch (error) {
+    if (sourceUrl === undefined || restarts === 0 || !isMissing(error)) throw error;
+    const fetched = await fetchSource(input);
+    return fetched.ok ? preparation.prepareFile({ ref, uploadId, channels }) : fetched;
+  }
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === UPLOAD_MISSING;
 
 /** Audio stored and cut, and what an earlier life has finished known; or how it ends. */
 async function prepare(run: FileRun): Promise<FileEnding | null> {
@@ -222,9 +245,12 @@ async function work(input: Input, carried: FileState | undefined): Promise<FileR
   if (outcome === 'rotate') return rotate(run);
   run.end(outcome);
   run.lanes.want(0);
-  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   const audioMs = Math.round(run.endByte / LOG_BYTES_PER_MS);
-  return { ...outcome, segments: run.state.yielded.segments, audioMs };
+  const { state, ...rest } = { ...outcome, segments: run.state.yielded.segments, audioMs };
+  // One that was stopped may go on: it has not come to its end.
+  if (input.kind === 'file' && state !== 'stopped') await announceEnd(input, { state, ...rest });
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+  return { state, ...rest };
 }
 
 /** History is long enough: what was asked for meanwhile is heard by the next run. */

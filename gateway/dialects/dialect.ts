@@ -92,6 +92,8 @@ export interface Conversation extends SessionTalk {
   begin(): void;
   /** A frame of the client. */
   hear(data: Buffer, isBinary: boolean): void;
+  /** The session has no room for more audio, as at first, before it is open; or has again. For who makes much audio of little. */
+  press?(isFull: boolean): void;
   /** Says what was wrong; answers how the connection is then closed. */
   fail(failure: Failure): Closing;
   /** The connection is gone or closed: nothing may be said any more. */

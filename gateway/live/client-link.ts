@@ -29,6 +29,8 @@ export class ClientLink implements Line, SessionClient {
   readonly #conversation: Conversation;
   readonly #asks: (request: LiveRequest, client: SessionClient) => void;
   readonly #holds = new Set<Hold>();
+  /** What the conversation was told of those that are not its own. */
+  #pressed = true;
   /** Of a connection of several sessions, those that have not ended. */
   readonly #parts = new Set<SessionPart>();
   #events: ClientLinkEvents | null = null;
@@ -162,6 +164,10 @@ export class ClientLink implements Line, SessionClient {
     if (this.#closing) return;
     if (this.#holds.size > 0) this.#socket.pause();
     else this.#socket.resume();
+    const pressed = [...this.#holds].some((held) => held !== 'conversation');
+    if (pressed === this.#pressed) return;
+    this.#pressed = pressed;
+    this.#conversation.press?.(pressed);
   }
 
   say(message: ServerMessage): void {

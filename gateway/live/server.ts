@@ -16,6 +16,7 @@ import type { Gateway } from '../ports.ts';
 import { refuseForeign } from '../origin.ts';
 import { targetOf } from '../protocol.ts';
 import type { LiveRequest } from '../protocol.ts';
+import { webhookFor } from '../webhooks/target.ts';
 import { ClientLink } from './client-link.ts';
 import type { SessionClient } from './session-client.ts';
 import { Hub, hubIdOf } from './hub.ts';
@@ -133,7 +134,7 @@ export class LiveServer {
 
   async #attach(client: SessionClient, request: LiveRequest): Promise<void> {
     if (this.#draining) throw new Failure('shutting_down', 'this gateway ends: connect again');
-    const input = this.#inputOf(request);
+    const input = await this.#inputOf(request);
     await this.#admit(input);
     await this.#hub(hubIdOf(input.ref), input.ref).attachClient(client, input, request);
   }
@@ -157,10 +158,19 @@ export class LiveServer {
     return null;
   }
 
-  #inputOf({ session, model, language, priority, audio }: LiveRequest): LiveInput {
+  async #inputOf({ session, model, language, priority, audio, webhook }: LiveRequest): Promise<LiveInput> {
     const { tenant, weightOf, bounds } = this.#gateway.settings;
     const ref = { tenant, id: session ?? randomUUID() };
-    return { kind: 'live', ref, model, language, priority, weight: weightOf(tenant), bounds, audio };
+    const spec = { ref, model, language, priority, weight: weightOf(tenant), bounds };
+    return { kind: 'live', ...spec, audio, ...(await this.#webhookOf(ref, webhook)) };
+  }
+
+  /** Its receiver counts when a session is new: what is wrong with it later keeps no client out. */
+  async #webhookOf(ref: SessionRef, given: string | undefined): Promise<Pick<LiveInput, 'webhook'>> {
+    return webhookFor(this.#gateway, given).catch(async (error: unknown) => {
+      if (error instanceof Failure && (await this.#gateway.sessions.exists(ref))) return {};
+      throw error;
+    });
   }
 
   async #worker(socket: WebSocket, query: URLSearchParams, authorization: string | undefined): Promise<void> {

@@ -4,31 +4,40 @@ import type { ChannelMode, FileInput, SessionRef } from '../../workflows/contrac
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import type { Choice } from '../protocol.ts';
+import { webhookFor } from '../webhooks/target.ts';
 import { discardUpload } from './stored-upload.ts';
 import type { StoredUpload } from './stored-upload.ts';
 
-export interface NamedUpload extends StoredUpload {
-  readonly fileName: string;
+export interface FileSessionOptions {
+  /** Of the session; one of ours if none is given. */
+  readonly id?: string | undefined;
+  /** What an Idempotency-Key must come with again. */
+  readonly fingerprint?: string | null;
   /** Absent: they are mixed. */
-  readonly channels?: ChannelMode;
+  readonly channels?: ChannelMode | undefined;
+  /** The upload was there before: it stays where no session can be started. */
+  readonly keepUpload?: boolean;
 }
 
-/** Starts the session of a file; where that fails the upload is let go of. @param id of the session; one of ours if none is given */
+/** Starts the session of a file; where that fails the upload is let go of. */
 export async function startFileSession(
   gateway: Gateway,
-  { uploadId, bytes, fileName, channels = 'mixed' }: NamedUpload,
-  choice: Choice,
-  id: string = randomUUID(),
+  { uploadId, bytes, fileName }: Pick<StoredUpload, 'uploadId' | 'bytes'> & { readonly fileName: string },
+  { webhook, ...choice }: Choice,
+  { id = randomUUID(), fingerprint = null, channels = 'mixed', keepUpload = false }: FileSessionOptions = {},
 ): Promise<SessionRef> {
   const { tenant, weightOf, bounds } = gateway.settings;
   const ref = { tenant, id };
-  const spec = { ref, ...choice, weight: weightOf(tenant), bounds };
-  const input: FileInput = { kind: 'file', ...spec, uploadId, fileName, uploadBytes: bytes, channels };
-  await gateway.sessions.startFile(input).catch(async (error: unknown) => {
+  const start = async (): Promise<void> => {
+    const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...(await webhookFor(gateway, webhook)) };
+    const file = { uploadId, fileName, uploadBytes: bytes, channels, ...(fingerprint === null ? {} : { fingerprint }) };
+    const input: FileInput = { kind: 'file', ...spec, ...file };
+    await gateway.sessions.startFile(input);
+  };
+  await start().catch(async (error: unknown) => {
     // Temporal may have started it all the same: then its upload is needed.
-    if (!(error instanceof Failure && error.type === 'temporal_unavailable')) {
-      await discardUpload(gateway, { uploadId, bytes });
-    }
+    const mayBeStarted = error instanceof Failure && error.type === 'temporal_unavailable';
+    if (!mayBeStarted && !keepUpload) await discardUpload(gateway, { uploadId });
     throw error;
   });
   return ref;

@@ -1,10 +1,20 @@
 /** The OpenAPI 3.1 document, made from the schemas that validate. Each area describes its operations in a file of its own. */
 import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
+import { describeEvents } from './openapi/events.ts';
 import { describeHealth } from './openapi/health.ts';
 import { describeSessions } from './openapi/sessions.ts';
+import { describeUploads } from './openapi/uploads.ts';
+import { describeWebhooks } from './openapi/webhooks.ts';
 import { describeWorkers } from './openapi/workers.ts';
 
-const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [describeSessions, describeWorkers, describeHealth];
+const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
+  describeSessions,
+  describeUploads,
+  describeEvents,
+  describeWebhooks,
+  describeWorkers,
+  describeHealth,
+];
 
 let made: object | null = null;
 

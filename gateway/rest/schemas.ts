@@ -113,15 +113,20 @@ export const workerListSchema = z
   })
   .openapi('WorkerList');
 
+export const wordSchema = z.object({
+  text: z.string(),
+  startMs: z.number(),
+  endMs: z.number(),
+  confidence: z.number().optional().describe('0 to 1; absent where the model gives none'),
+});
+
 const segmentSchema = z
   .object({
     index: z.int(),
     startMs: z.number(),
     endMs: z.number(),
     text: z.string(),
-    words: z.array(
-      z.object({ text: z.string(), startMs: z.number(), endMs: z.number(), confidence: z.number().optional() }),
-    ),
+    words: z.array(wordSchema),
     timing: z.enum(['model', 'estimated']).describe('whether word times come from the model or are estimated'),
     channel: z.int(),
     startByte: z.int().describe('the stretch of the audio log (16 kHz mono s16le) that the segment accounts for'),

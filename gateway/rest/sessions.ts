@@ -3,35 +3,25 @@ import { Router } from 'express';
 import type { Request, Response } from 'express';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { chooseModel, parseParameters } from '../protocol.ts';
-import { refuseUndecodable, startFileSession } from './file-session.ts';
+import { parseParameters } from '../protocol.ts';
 import { refuseOtherMethods } from './methods.ts';
+import { postSession } from './post-session.ts';
 import { listParameters } from './schemas.ts';
 import { queryOf, refOf } from './session-ref.ts';
-import { sessionOf } from './session-view.ts';
+import { sessionOf } from './shown-session.ts';
 import { showTranscript } from './transcript.ts';
-import { receiveUpload } from './upload.ts';
+
+export type { Session } from './shown-session.ts';
 
 export function sessionRoutes(gateway: Gateway): Router {
   const router = Router();
-  router.post('/', (request, response) => postFile(gateway, request, response));
+  router.post('/', (request, response) => postSession(gateway, request, response));
   router.get('/', (request, response) => listSessions(gateway, request, response));
   router.get('/:id', (request, response) => showSession(gateway, request, response));
   router.delete('/:id', (request, response) => cancelSession(gateway, request, response));
   router.post('/:id/handover', (request, response) => handOverSession(gateway, request, response));
   router.get('/:id/transcript', (request, response) => showTranscript(gateway, request, response));
   return refuseOtherMethods(router);
-}
-
-async function postFile(gateway: Gateway, request: Request, response: Response): Promise<void> {
-  const { catalogue } = gateway.settings;
-  const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
-  const choice = chooseModel(upload.parameters, catalogue);
-  const { session, channels } = upload.parameters;
-  const ref = await startFileSession(gateway, { ...upload, channels }, choice, session);
-  await refuseUndecodable(gateway, ref);
-  const view = await gateway.sessions.view(ref);
-  response.status(202).location(`/v1/sessions/${ref.id}`).json(sessionOf(ref, view));
 }
 
 async function listSessions(gateway: Gateway, request: Request, response: Response): Promise<void> {

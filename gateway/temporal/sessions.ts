@@ -31,6 +31,7 @@ import type {
 } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
+import { changesOf } from './changes.ts';
 import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
 import { Turn } from './turn.ts';
 import { Visibility } from './visibility.ts';
@@ -59,6 +60,12 @@ function atMostEvery<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
     return answer;
   };
 }
+
+/** Which upload a file is made from, for whoever removes uploads; and what it was asked for with. */
+const uploadMemo = (spec: SessionSpec & Partial<FileInput>) => ({
+  ...(spec.uploadId === undefined ? {} : { uploadId: spec.uploadId }),
+  ...(spec.fingerprint === undefined ? {} : { fingerprint: spec.fingerprint }),
+});
 
 export class TemporalSessions implements SessionsPort {
   readonly #client: Client;
@@ -105,7 +112,7 @@ export class TemporalSessions implements SessionsPort {
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
       typedSearchAttributes: specAttributes(spec, kind),
-      memo: { startedAt: new Date().toISOString() },
+      memo: { startedAt: new Date().toISOString(), ...uploadMemo(spec) },
     } as const;
   }
 
@@ -172,6 +179,10 @@ export class TemporalSessions implements SessionsPort {
     }
   }
 
+  changes(ref: SessionRef, signal: AbortSignal): AsyncIterable<unknown> {
+    return changesOf(this.#client, sessionWorkflowId(ref), signal);
+  }
+
   async startFile(input: FileInput): Promise<void> {
     try {
       await this.#withDeadline(() =>
@@ -183,6 +194,15 @@ export class TemporalSessions implements SessionsPort {
       }
       throw asOurs(error);
     }
+  }
+
+  async fingerprint(ref: SessionRef): Promise<string | null> {
+    const described = await this.#ask(() => this.#handle(ref).describe()).catch((error: unknown) => {
+      if (error instanceof Failure && error.type === 'not_found') return null;
+      throw error;
+    });
+    const fingerprint = described?.memo?.['fingerprint'];
+    return typeof fingerprint === 'string' ? fingerprint : null;
   }
 
   async probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null> {

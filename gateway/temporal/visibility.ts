@@ -9,7 +9,7 @@ import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionSummary, SlotTimes, SlotUser, WorkerSummary } from '../ports.ts';
 
 /** One row of a visibility list: search attributes and memo are decoded. */
-interface Row {
+export interface Row {
   readonly workflowId: string;
   readonly startMs: number;
   readonly closeMs: number | null;
@@ -41,7 +41,7 @@ const decodeAll = (fields: Record<string, unknown> | null | undefined): Record<s
   );
 
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
-const isoTime = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+export const isoTime = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
 const kindOf = ({ attributes }: Row): SlotUser => (attributes['LonghandKind'] === 'span' ? 'span' : 'live');
 
@@ -129,6 +129,11 @@ export class Visibility {
     const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
     const report = payload ? defaultPayloadConverter.fromPayload<WorkerReport>(payload) : null;
     return { ...(memo['facts'] as WorkerFacts), draining: report?.draining ?? false, sessions: report?.sessions ?? [] };
+  }
+
+  /** Any page of workflows. @throws Failure when the cursor is none of ours */
+  page(query: string, pageSize: number, cursor: string | null): Promise<{ rows: Row[]; cursor: string | null }> {
+    return this.#page(query, pageSize, cursor);
   }
 
   async #page(query: string, pageSize: number, cursor: string | null) {

@@ -66,6 +66,9 @@ export const outboundSettings = {
   LONGHAND_OUTBOUND_ALLOW: allowList.describe(
     'host names, addresses and ranges (10.0.0.0/8) that webhooks and files by address may reach although they are not public, with commas',
   ),
+  LONGHAND_FETCH_SLOTS: integer(1, 1000)
+    .default(8)
+    .describe('files that one orchestrator fetches from addresses at a time; more wait, and hold nothing else up'),
   LONGHAND_FETCH_ATTEMPTS: integer(1, 100)
     .default(5)
     .describe('how often a file is asked for at its address before its session fails'),

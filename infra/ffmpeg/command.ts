@@ -24,10 +24,15 @@ export interface Ffmpeg {
   readonly program: string;
   /** Arguments that decode `inputPath`, cut after `maxSeconds`, to standard output; {@link Output}. */
   arguments(inputPath: string, maxSeconds: number, output?: Output): readonly string[];
+  /** Arguments that decode standard input to standard output as it comes; null where it can only be read as a file. */
+  liveArguments: ((format: LiveFormat) => readonly string[]) | null;
 }
 
 /** `mono`: the channels mixed to one, samples alone; `channels`: all of them, interleaved, as a WAV file. */
 export type Output = 'mono' | 'channels';
+
+/** Null: a container, which says what it is. */
+export type LiveFormat = { readonly codec: string; readonly sampleRate: number; readonly channels: number } | null;
 
 /**
  * Finds an ffmpeg. `auto`: the first on the search path, else the WebAssembly build (`@ffmpeg/core`) in a process of its
@@ -67,6 +72,7 @@ async function native(program: string): Promise<Ffmpeg> {
       '-nostdin',
       ...decode(takesFd ? handed : named(inputPath), maxSeconds, output),
     ],
+    liveArguments: decodeLive,
   };
 }
 
@@ -89,6 +95,8 @@ function wasm(): Ffmpeg {
       join(folder, 'wasm-process.ts'),
       ...decode(channels, maxSeconds, output),
     ],
+    // The build reads by seeking, and cannot wait.
+    liveArguments: null,
   };
 }
 
@@ -109,7 +117,33 @@ interface Channels {
 
 function decode({ protocol, input, output }: Channels, maxSeconds: number, as: Output = 'mono'): string[] {
   const taken = ['-protocol_whitelist', protocol, '-format_whitelist', FORMATS, '-i', input, '-map', '0:a:0'];
-  const samples = ['-t', String(maxSeconds), '-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le'];
-  const given = as === 'mono' ? [...samples, '-ac', '1', '-f', 's16le'] : [...samples, '-f', 'wav'];
-  return ['-hide_banner', '-nostats', '-loglevel', 'info', ...taken, ...given, '-map_metadata', '-1', output];
+  return [...QUIET, ...taken, '-t', String(maxSeconds), ...(as === 'mono' ? PCM : EACH_CHANNEL), output];
+}
+
+const QUIET = ['-hide_banner', '-nostats', '-loglevel', 'info'];
+const SAMPLES = ['-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le', '-map_metadata', '-1'];
+const PCM = ['-ac', '1', ...SAMPLES, '-f', 's16le'];
+const EACH_CHANNEL = [...SAMPLES, '-f', 'wav'];
+
+/** The codecs that say nothing of themselves, as ffmpeg's demuxers call them; those of speech know their own rate. */
+const BARE = ['s8', 'u8', 's16le', 's16be', 'u16le', 'u16be', 's24le', 's24be', 's32le', 's32be', 'f32le', 'f32be'];
+const BARE_CODECS: readonly string[] = [...BARE, 'f64le', 'f64be', 'mulaw', 'alaw'];
+const SPEECH_CODECS: readonly string[] = ['amrnb', 'amrwb', 'g729'];
+
+/**
+ * Nothing waits for more than it needs: the format shows in the first bytes, and what else a container says of its streams
+ * is not waited for. (`-fflags nobuffer` is faster still and loses what was read to find that out.) Of its bytes only
+ * standard input is read, whatever they name.
+ */
+function decodeLive(format: LiveFormat): string[] {
+  const locked = ['-nostdin', '-protocol_whitelist', 'pipe', '-format_whitelist', format?.codec ?? FORMATS];
+  const prompt = ['-probesize', '1000000', '-analyzeduration', '1'];
+  const input = [...prompt, ...(format === null ? [] : bareInput(format)), '-i', 'pipe:0', '-map', '0:a:0'];
+  return [...QUIET, ...locked, ...input, ...PCM, '-flush_packets', '1', 'pipe:1'];
+}
+
+function bareInput({ codec, sampleRate, channels }: NonNullable<LiveFormat>): string[] {
+  if (SPEECH_CODECS.includes(codec)) return ['-f', codec];
+  if (!BARE_CODECS.includes(codec)) throw new DecoderFailed(`${codec} is no codec that can be named`);
+  return ['-f', codec, '-ar', String(sampleRate), '-ac', String(channels)];
 }

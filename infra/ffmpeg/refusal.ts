@@ -59,10 +59,14 @@ export interface FfmpegEnd {
 /** ffmpeg's exit code when more than two thirds of the packets could not be decoded (`-max_error_rate`). */
 const TOO_MANY_ERRORS = 69;
 
+/** What the decoder takes for audio is only a little like it. */
+export const isMisdetected = (log: string): boolean =>
+  /^.*Format \S+ detected only with low score of \d+, misdetection possible/m.test(log);
+
 /** Judges a run that was not cut short by us. Throws {@link DecoderFailed} when it tells nothing of the file. */
 export function judge(end: FfmpegEnd): AudioVerdict {
   if (end.signal !== null) throw new DecoderFailed(`the decoder was ended by ${end.signal}`);
-  if (/^.*Format \S+ detected only with low score of \d+, misdetection possible/m.test(end.log)) {
+  if (isMisdetected(end.log)) {
     return unsupported('the file is not of a format that is known');
   }
   if (/Stream map '[^']*' matches no streams|does not contain any stream/.test(end.log)) {

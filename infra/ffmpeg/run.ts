@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Ffmpeg } from './command.ts';
+import { LogEnds } from './log-ends.ts';
 import { DecoderFailed } from './refusal.ts';
 import type { FfmpegEnd } from './refusal.ts';
 
@@ -20,9 +21,6 @@ export interface Run {
   readonly limits: RunLimits;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Of the decoder's log the first and the last so many characters are kept: a hostile file makes it endless. */
-const LOG_ENDS = 16_384;
 
 /**
  * Runs ffmpeg and gives its samples; returns how it ended. Leaving the loop early, an abort, or a limit kills it. Throws
@@ -90,12 +88,7 @@ async function* within(child: ChildProcess, limits: RunLimits): AsyncGenerator<B
 }
 
 function collectLog(child: ChildProcess): () => string {
-  let head = '';
-  let tail = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    const room = LOG_ENDS - head.length;
-    head += text.slice(0, room);
-    tail = (tail + text.slice(Math.max(0, room))).slice(-LOG_ENDS);
-  });
-  return () => (tail === '' ? head : `${head}\n${tail}`);
+  const log = new LogEnds();
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => log.add(text));
+  return () => log.text;
 }

@@ -19,12 +19,14 @@ export interface PostAnswer {
   readonly retryAfter: string | null;
 }
 
-/** What is at an address. The body must be read, or left off by `return()`, for its connection to be free. */
+/** What is at an address. */
 export interface Found {
   readonly status: number;
   /** As the server claims; null when it says nothing. */
   readonly bytes: number | null;
   readonly body: AsyncIterable<Uint8Array>;
+  /** To be called once the body is of no more use, read or not: its connection is free then. */
+  close(): void;
 }
 
 const CONNECT_LIMIT_MS = 10_000;
@@ -71,7 +73,7 @@ export class OutboundHttp {
       const answer = await request(at, { headers, dispatcher: this.#agent, signal });
       const { location, 'content-length': length } = answer.headers;
       if (!REDIRECTS.includes(answer.statusCode) || typeof location !== 'string') {
-        return { status: answer.statusCode, bytes: length === undefined ? null : Number(length), body: answer.body };
+        return foundOf(answer, length === undefined ? null : Number(length));
       }
       await leaveUnread(answer);
       if (led === MAX_REDIRECTS) throw new ForbiddenAddress(`redirects more than ${MAX_REDIRECTS} times`);
@@ -83,6 +85,12 @@ export class OutboundHttp {
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
+}
+
+function foundOf({ statusCode, body }: Dispatcher.ResponseData, bytes: number | null): Found {
+  // A body that is left off says so by an error, which nobody need hear.
+  body.on('error', () => undefined);
+  return { status: statusCode, bytes, body, close: () => void body.destroy() };
 }
 
 function nextOf(from: string, location: string): string {

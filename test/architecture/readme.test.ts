@@ -12,6 +12,7 @@ const PAGES = [
   'SECURITY.md',
   'docs/architecture.md',
   'docs/protocol.md',
+  'docs/webhooks.md',
 ];
 
 test('README.md holds the table of settings, as `npx longhand config --markdown` prints it', async () => {

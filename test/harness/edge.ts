@@ -6,14 +6,26 @@ import { buildGateway } from '../../gateway/app.ts';
 import type { GatewayServer } from '../../gateway/app.ts';
 import type { Gateway, GatewaySettings, Log } from '../../gateway/ports.ts';
 import { AudioLog } from '../../infra/audio-log.ts';
+import { findFfmpeg } from '../../infra/ffmpeg/command.ts';
+import { LiveDecoders } from '../../infra/ffmpeg/live.ts';
+import { OutboundGuard } from '../../infra/outbound/guard.ts';
 import { AUDIO_PLANE_PATH } from '../../workflows/audio-plane.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { Segment } from '../../workflows/contract.ts';
 import { watchAnswers } from './documented.ts';
+import { FakeWebhooks } from './fake-webhooks.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { connect } from './sockets.ts';
 import type { Opened } from './sockets.ts';
+
+/** The ffmpeg on PATH, as the gateway's own process finds it. */
+const decoderOptions = {
+  find: () => findFfmpeg('auto', process.env['PATH'] ?? ''),
+  maxDecoders: 4,
+  stallMs: 20_000,
+  maxMs: 3_600_000,
+};
 
 const settings: GatewaySettings = {
   tenant: 't',
@@ -39,6 +51,7 @@ const settings: GatewaySettings = {
   maxTenantSessions: 1000,
   origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
+  uploadTtlMs: 3_600_000,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,
   answerWaitMs: 60_000,
@@ -47,7 +60,17 @@ const settings: GatewaySettings = {
   quietGraceMs: 60_000,
   workerSilenceMs: 60_000,
   workerStallMs: 60_000,
+  maxEventStreams: 100,
+  eventsHeartbeatMs: 15_000,
+  webhooks: { defaultUrl: null, isSigned: true, retryMs: [5000], keepMs: 60_000 },
 };
+
+/** The real guard; names end in the address that they lead to, with dashes: `host-10-0-0-1.example`. */
+const OUTBOUND = new OutboundGuard([], (host) => {
+  const [, address] = /^host-([\d-]+)\.example$/.exec(host) ?? [];
+  if (address !== undefined) return Promise.resolve([address.replaceAll('-', '.')]);
+  return Promise.reject(Object.assign(new Error('unknown'), { code: 'ENOTFOUND' }));
+});
 
 interface Line {
   readonly level: 'info' | 'warn' | 'error';
@@ -59,6 +82,7 @@ interface Line {
 export class Backstage {
   readonly objects = new MemoryObjects();
   readonly sessions = new FakeSessions(this.objects);
+  readonly webhooks = new FakeWebhooks();
   readonly audioLog = new AudioLog(this.objects);
 }
 
@@ -75,9 +99,11 @@ export class Edge {
     const say = (level: Line['level']) => (facts: object, message: string) =>
       void this.lines.push({ level, facts, message });
     const log: Log = { info: say('info'), warn: say('warn'), error: say('error') };
-    const { objects, sessions, audioLog } = backstage;
+    const { objects, sessions, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
-    this.gateway = { address, objects, sessions, audioLog, log, settings: { ...settings, ...changes }, ...ports };
+    const decoders = new LiveDecoders(decoderOptions);
+    const own = { address, objects, sessions, webhooks, outbound: OUTBOUND, audioLog, decoders, log, multipart: null };
+    this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);
   }

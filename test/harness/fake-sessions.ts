@@ -45,12 +45,18 @@ export class FakeSessions implements SessionsPort {
   away: Failure | null = null;
   probeAnswer: ProbeAnswer | null = { ok: true };
   fileView: Partial<SessionView> = {};
+  /** How often someone began to watch a session. */
+  changesAsked = 0;
+  watchedNow = 0;
   page: { sessions: SessionSummary[]; cursor: string | null } = { sessions: [], cursor: null };
   waiting: QueuedSession[] = [];
   present: WorkerSummary[] = [];
   readonly #objects: MemoryObjects;
   readonly #running = new Map<string, Running>();
   readonly #watchers: (() => void)[] = [];
+  /** Counts what happened, as a history grows. */
+  #length = 0;
+  readonly #endedFiles = new Set<string>();
   readonly #fileResults = new Map<string, PromiseWithResolvers<SessionResult>>();
 
   constructor(objects: MemoryObjects) {
@@ -63,10 +69,21 @@ export class FakeSessions implements SessionsPort {
     return this.#of({ tenant: 't', id }).state;
   }
 
+  input(id: string): LiveInput {
+    return this.#of({ tenant: 't', id }).input;
+  }
+
   command(id: string, command: Command): void {
     const session = this.#of({ tenant: 't', id });
     session.state = decide(command, session.state, Date.now()).reduce(evolve, session.state);
-    for (const seen of this.#watchers.splice(0)) seen();
+    this.#grown();
+  }
+
+  /** The file has gone on, or has ended. */
+  changeFile(id: string, view: Partial<SessionView>, result?: SessionResult): void {
+    this.fileView = { ...this.fileView, ...view };
+    if (result !== undefined) this.endFile(id, result);
+    this.#grown();
   }
 
   grant(id: string): Lease {
@@ -82,6 +99,12 @@ export class FakeSessions implements SessionsPort {
     const refusal = refuseCommit(this.state(id), commit);
     if (refusal !== null) throw new Error(refusal.message);
     this.command(id, { type: 'CommitSegments', commit });
+  }
+
+  /** So many segments are in checkpoints, and no longer in the workflow. */
+  checkpointed(id: string, end: number): void {
+    const session = this.#of({ tenant: 't', id });
+    session.state = evolve(session.state, { type: 'SegmentsCheckpointed', end });
   }
 
   /** The worker's stream has ended. @param generation the newest attach that the worker knew; the present one otherwise */
@@ -117,6 +140,7 @@ export class FakeSessions implements SessionsPort {
     await this.#objects.put(key, Buffer.from(JSON.stringify(document)));
     session.state = evolve(session.state, { type: 'SessionEnded' });
     session.result.resolve(resultOf(session.state, session.input));
+    this.#grown();
   }
 
   /** Waits until the session's state is as wanted; looked at after every command. */
@@ -130,6 +154,11 @@ export class FakeSessions implements SessionsPort {
     const of = () => this.asked.filter((asked) => asked.what === what);
     while (of().length < times) await new Promise<void>((resolve) => this.#watchers.push(resolve));
     return of()[times - 1] as Asked;
+  }
+
+  #grown(): void {
+    this.#length += 1;
+    for (const seen of this.#watchers.splice(0)) seen();
   }
 
   #of(ref: SessionRef): Running {
@@ -200,6 +229,8 @@ export class FakeSessions implements SessionsPort {
 
   endFile(id: string, result: SessionResult): void {
     this.#fileResult(id).resolve(result);
+    this.#endedFiles.add(id);
+    this.#grown();
   }
 
   #fileResult(id: string): PromiseWithResolvers<SessionResult> {
@@ -218,11 +249,41 @@ export class FakeSessions implements SessionsPort {
     return Promise.race([promise, aborted]);
   }
 
+  /** As Temporal tells of a history that grows. */
+  async *changes(ref: SessionRef, signal: AbortSignal): AsyncGenerator<undefined> {
+    this.changesAsked += 1;
+    this.watchedNow += 1;
+    for (let known = this.#length; !signal.aborted && !this.#isOver(ref); known = this.#length) {
+      yield;
+      while (this.#isQuiet(known, signal)) {
+        await new Promise<void>((resolve) => {
+          this.#watchers.push(resolve);
+          signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+      }
+    }
+    this.watchedNow -= 1;
+  }
+
+  #isQuiet(known: number, signal: AbortSignal): boolean {
+    return this.#length === known && !signal.aborted;
+  }
+
+  #isOver(ref: SessionRef): boolean {
+    return this.#isFile(ref) ? this.#endedFiles.has(ref.id) : this.#of(ref).state.phase.name === 'ended';
+  }
+
   async startFile(input: FileInput): Promise<void> {
     await Promise.resolve();
     this.#note('startFile', { ref: input.ref });
     if (this.files.some(({ ref }) => ref.id === input.ref.id)) throw new Failure('session_exists', 'there is one');
     this.files.push(input);
+  }
+
+  async fingerprint(ref: SessionRef): Promise<string | null> {
+    await Promise.resolve();
+    this.#note('fingerprint', { ref });
+    return this.files.find((input) => input.ref.id === ref.id)?.fingerprint ?? null;
   }
 
   async probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null> {

@@ -9,6 +9,7 @@ import type { WorkflowBundle } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
 import {
   CONTROL_QUEUE,
+  FETCH_QUEUE,
   poolQueue,
   PREPARE_QUEUE,
   QUERY,
@@ -25,6 +26,8 @@ import type {
   Commit,
   CommitAnswer,
   ControlActivities,
+  FetchAnswer,
+  FetchArgs,
   FinishFileArgs,
   Lease,
   MergeArgs,
@@ -43,6 +46,8 @@ import type {
   WriteTranscriptArgs,
 } from '../../workflows/contract.ts';
 import type { FileInput, LiveInput } from '../../workflows/contract.ts';
+import { DELIVERY_QUEUE } from '../../workflows/webhook/contract.ts';
+import type { DeliverArgs, DeliveryActivities, DeliveryOutcome } from '../../workflows/webhook/contract.ts';
 import { attach } from '../workflows/session/given.ts';
 import { programOfWheel } from './wheel.ts';
 
@@ -61,6 +66,12 @@ export class Cast {
   readonly prepared: PrepareArgs[] = [];
   /** What `surveySpans` finds. */
   found: SpanYield = { done: { next: 0, open: [] }, bytes: 0, segments: 0, holes: [] };
+  readonly fetches: FetchArgs[] = [];
+  fetched: FetchAnswer = { ok: true };
+  /** Webhooks that were sent, each time anew. */
+  readonly deliveries: DeliverArgs[] = [];
+  delivering = (_args: DeliverArgs): Promise<DeliveryOutcome> =>
+    Promise.resolve({ kind: 'answered', status: 204, retryAfterMs: null, durationMs: 1 });
   stream: Stream = (_args, cancelled) => untilAborted(cancelled);
   probe: ProbeAnswer = { ok: true };
   decoded: PrepareAnswer = { ok: true, plan: { cuts: [[0]] } };
@@ -154,6 +165,8 @@ export class Stage {
     const workers = await Promise.all([
       Worker.create({ ...worker, taskQueue: CONTROL_QUEUE, workflowBundle, activities: { ...this.#control } }),
       Worker.create({ ...worker, taskQueue: PREPARE_QUEUE, activities: { ...this.#control } }),
+      Worker.create({ ...worker, taskQueue: FETCH_QUEUE, activities: { ...this.#control } }),
+      Worker.create({ ...worker, taskQueue: DELIVERY_QUEUE, activities: { ...this.#delivery } }),
       Worker.create({ ...worker, taskQueue: poolQueue('en'), activities: { ...this.#pool } }),
       Worker.create({ ...worker, taskQueue: workerQueue('w'), activities: { ...this.#worker } }),
     ]);
@@ -192,6 +205,11 @@ export class Stage {
       return { segments: args.segmentCount + (args.repairs?.spans ?? 0), holes: cast.holes.shift() ?? [] };
     },
     discardUpload: () => Promise.resolve(),
+    fetchUpload: (args) => {
+      const cast = this.#of(args.ref.id);
+      cast.fetches.push(args);
+      return Promise.resolve(cast.fetched);
+    },
     probeAudio: async ({ ref }) => {
       const cast = this.#of(ref.id);
       await cast.probing;
@@ -222,6 +240,14 @@ export class Stage {
       const { merges, transcripts } = this.#of(args.ref.id);
       merges.push(args);
       return Promise.resolve(transcripts.reduce((sum, { segmentCount }) => sum + segmentCount, 0));
+    },
+  };
+
+  readonly #delivery: DeliveryActivities = {
+    deliverWebhook: (args) => {
+      const cast = this.#of(args.event.data.id);
+      cast.deliveries.push(args);
+      return cast.delivering(args);
     },
   };
 

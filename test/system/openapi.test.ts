@@ -8,10 +8,13 @@ import { checkerOf, pointerPart } from '../harness/schemas.ts';
 import type { Checker } from '../harness/schemas.ts';
 import { connect } from '../harness/sockets.ts';
 import { System } from '../harness/system.ts';
+import { until } from '../harness/until.ts';
+import { WebhookReceiver } from '../harness/webhook-receiver.ts';
 
 interface OpenApi {
   readonly openapi: string;
   readonly components: { readonly schemas: object };
+  readonly webhooks: Readonly<Record<string, object>>;
   readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly responses: object }>>>>;
 }
 
@@ -23,7 +26,11 @@ const seen = new Set<string>();
 beforeAll(async () => {
   system = await System.start({
     models: { en: { engine: 'scripted', segmentMs: 400 }, unserved: { engine: 'scripted' } },
-    settings: { LONGHAND_WORKER_SILENCE_MS: '5000' },
+    settings: {
+      LONGHAND_WORKER_SILENCE_MS: '5000',
+      LONGHAND_OUTBOUND_ALLOW: '127.0.0.1',
+      LONGHAND_WEBHOOK_SECRET: `whsec_${Buffer.alloc(24).toString('base64')}`,
+    },
   });
   document = (await system.json('/openapi.json')) as OpenApi;
   openApi = checkerOf(document, '2020-12');
@@ -118,6 +125,37 @@ test('reads that are refused', async () => {
   await call(`POST ${session}/handover`, '/v1/sessions/waiting/handover', 409);
   await call(`POST ${session}/handover`, '/v1/sessions/nobody/handover', 404);
   await call(`DELETE ${session}`, '/v1/sessions/waiting', 202);
+});
+
+test('a webhook: told, given up, sent again, its receiver enabled; what is sent is as described', async () => {
+  const receiver = await new WebhookReceiver().listen();
+  try {
+    const url = receiver.at('/gone', (response, times) => void response.writeHead(times === 0 ? 410 : 204).end());
+    const body = new Uint8Array(wav(noise('told', 400)));
+    await call(`POST ${sessions}`, `${sessions}?session=told&webhook=${encodeURIComponent(url)}`, 202, { body });
+    const [message] = await receiver.untilAsked('/gone');
+    const { id, event } = message ?? { id: '', event: null };
+    expect(openApi.faults('/components/schemas/WebhookEvent', event)).toEqual([]);
+    expect(Object.keys(document.webhooks)).toContain(event?.type);
+    const dead = () => call('GET /v1/webhooks/dead-letters', '/v1/webhooks/dead-letters', 200);
+    await until('a dead letter', dead, (page) => (page as { webhooks: unknown[] }).webhooks.length === 1);
+    const { receivers } = (await call('GET /v1/webhooks/receivers', '/v1/webhooks/receivers', 200)) as {
+      receivers: { id: string }[];
+    };
+    const enable = 'POST /v1/webhooks/receivers/{id}/enable';
+    await call(enable, `/v1/webhooks/receivers/${receivers[0]?.id ?? ''}/enable`, 202);
+    await call('POST /v1/webhooks/dead-letters/{id}/send', `/v1/webhooks/dead-letters/${id}/send`, 202);
+    await call('GET /v1/webhooks/{id}', `/v1/webhooks/${id}`, 200);
+    await call('GET /v1/webhooks', '/v1/webhooks?limit=1', 200);
+    await call('GET /v1/webhooks', '/v1/webhooks?state=lost', 400);
+    await call('GET /v1/webhooks/{id}', '/v1/webhooks/nothing', 404);
+    await call(enable, `/v1/webhooks/receivers/${'0'.repeat(32)}/enable`, 404);
+    await call('POST /v1/webhooks/dead-letters/{id}/send', '/v1/webhooks/dead-letters/nothing/send', 404);
+    const forbidden = { body: '{"url":"http://10.0.0.1/"}', headers: { 'content-type': 'application/json' } };
+    await call(`POST ${sessions}`, sessions, 400, forbidden);
+  } finally {
+    receiver.close();
+  }
 });
 
 test('every kind of message of the live protocol comes as docs/asyncapi.yaml describes it', async () => {

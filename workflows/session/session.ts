@@ -53,6 +53,7 @@ import { priorityKey, resultOf, streamArgsOf, transcriptArgsOf, versionOf, viewO
 import { carriedState, evolve, initialState } from './state.ts';
 import type { Phase, StreamState } from './state.ts';
 import { repairHoles } from '../spans.ts';
+import { announceEnd } from '../webhook/announce.ts';
 
 const attachUpdate = defineUpdate<AttachAnswer, [Attach]>(UPDATE.attach);
 const commitUpdate = defineUpdate<CommitAnswer, [Commit]>(UPDATE.commit);
@@ -403,6 +404,7 @@ async function runStream(input: StreamInput, run: StreamRun): Promise<SessionRes
   // The run before may have left one unfinished; while too much waits for it no commit comes that would begin another.
   run.checkpointWhenDue();
   const how = await runUncut(run);
+  if (how === 'ended' && input.kind === 'live') await announceEnd(input, resultOf(run.state, input));
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   if (how === 'rotate') {
     return await continueAsNew<(input: StreamInput, state: StreamState) => Promise<SessionResult>>(input, run.state);

@@ -9,7 +9,7 @@ import type { Gateway } from '../../ports.ts';
 import { startFileSession, refuseUndecodable } from '../../rest/file-session.ts';
 import { isForm, receiveForm } from '../../rest/form.ts';
 import { refuseOtherMethods } from '../../rest/methods.ts';
-import { plainName } from '../../rest/upload.ts';
+import { plainName } from '../../rest/file-name.ts';
 import { finishedTranscript, patience, WaitEnded } from '../../rest/waiting.ts';
 import { modelNames } from '../aliases.ts';
 import { answerOf } from './answer.ts';
@@ -72,7 +72,9 @@ async function transcribe(
     request,
     transcriptionForm(gateway.settings.catalogue),
   );
-  const ref = await startFileSession(gateway, { ...upload, fileName: plainName(upload.fileName) }, asked.choice, id);
+  const ref = await startFileSession(gateway, { ...upload, fileName: plainName(upload.fileName) }, asked.choice, {
+    id,
+  });
   response.setHeader(SESSION_HEADER, id);
   response.setHeader('X-Longhand-Model', asked.choice.model);
   if (asked.ignored.length > 0) response.setHeader('X-Longhand-Ignored', asked.ignored.join(', '));

@@ -10,7 +10,8 @@ import {
   uploadParameters,
   verboseTranscriptSchema,
 } from '../schemas.ts';
-import { ALWAYS, BAD_PARAMETERS, json, problems, withId } from './parts.ts';
+import { jsonSessionBody } from '../post-bodies.ts';
+import { ALWAYS, BAD_PARAMETERS, idempotencyHeader, json, problems, withId } from './parts.ts';
 
 export function describeSessions(registry: OpenAPIRegistry): void {
   describePost(registry);
@@ -25,15 +26,18 @@ function describePost(registry: OpenAPIRegistry): void {
     method: 'post',
     path: '/v1/sessions',
     tags: ['sessions'],
-    summary: 'Transcribe a file: any format ffmpeg reads, as a raw body or as the part `file` of a form',
+    summary:
+      'Transcribe a file: any format ffmpeg reads, as a raw body, as the part `file` of a form, from an upload that came before, or from an address',
     request: {
       query: uploadParameters,
+      headers: idempotencyHeader,
       body: {
         required: true,
         content: {
           'application/octet-stream': { schema: file },
           'audio/*': { schema: file },
           'multipart/form-data': { schema: z.object({ file, ...uploadParameters.shape }) },
+          'application/json': { schema: jsonSessionBody },
         },
       },
     },
@@ -43,12 +47,19 @@ function describePost(registry: OpenAPIRegistry): void {
         ...BAD_PARAMETERS,
         'unknown_model',
         'unknown_language',
+        'forbidden_address',
+        'fetch_failed',
         'empty_audio',
         'invalid_upload',
         'incomplete_upload',
         'storage_unavailable',
         'storage_full',
         'session_exists',
+        'session_failed',
+        'idempotency_mismatch',
+        'not_found',
+        'upload_incomplete',
+        'upload_used',
         'upload_too_large',
         'too_long',
         'unsupported_audio',
@@ -126,6 +137,9 @@ function describeTranscript(registry: OpenAPIRegistry): void {
         'unsupported_audio',
         'empty_audio',
         'session_failed',
+        'fetch_failed',
+        'forbidden_address',
+        'upload_too_large',
         'storage_unavailable',
         'storage_corruption',
         ...ALWAYS,

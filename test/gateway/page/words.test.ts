@@ -1,6 +1,6 @@
 import type { Snapshot } from '../../../gateway/page/live-session.js';
 import { ago, clock, liveStatus, readStatus, storedWords } from '../../../gateway/page/words.js';
-import type { Session } from '../../../gateway/rest/session-view.ts';
+import type { Session } from '../../../gateway/rest/shown-session.ts';
 
 const connected: Snapshot = {
   id: 'call',

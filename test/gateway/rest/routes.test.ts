@@ -1,6 +1,7 @@
 /** The REST API answers what it says it answers: the OpenAPI document, the routes and what comes back agree. */
 import type { Router } from 'express';
 import { z } from 'zod';
+import { EventStreams } from '../../../gateway/events/event-streams.ts';
 import { Failure } from '../../../gateway/failures.ts';
 import type { ObjectsPort } from '../../../gateway/ports.ts';
 import { healthRoutes } from '../../../gateway/rest/health.ts';
@@ -43,7 +44,10 @@ const operation = z.object({
 const openApi = z.object({
   openapi: z.literal('3.1.0'),
   info: z.object({ title: z.string(), version: z.string(), license: z.object({ name: z.string() }) }),
-  paths: z.record(z.string().startsWith('/'), z.partialRecord(z.enum(['get', 'post', 'put', 'delete']), operation)),
+  paths: z.record(
+    z.string().startsWith('/'),
+    z.partialRecord(z.enum(['get', 'post', 'put', 'delete', 'head', 'patch']), operation),
+  ),
   components: z.object({ schemas: z.record(z.string(), z.looseObject({})) }),
 });
 
@@ -82,7 +86,9 @@ describe('the OpenAPI document', () => {
         '',
         healthRoutes(gateway, () => false),
       ),
-      ...apiRoutes(gateway).flatMap(([prefix, router]) => routesOf(prefix, router)),
+      ...apiRoutes(gateway, new EventStreams(gateway, new AbortController().signal)).flatMap(([prefix, router]) =>
+        routesOf(prefix, router),
+      ),
     ];
     const named = Object.entries(openApi.parse(document).paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),

@@ -9,7 +9,8 @@ import { createDecoder } from '../../../infra/ffmpeg/decoder.ts';
 import type { Decoder, DecoderOptions } from '../../../infra/ffmpeg/decoder.ts';
 import { encode } from '../../harness/encode.ts';
 import { nativeFfmpeg } from '../../harness/native-ffmpeg.ts';
-import { loudness, sound, SOUND_MS, wav } from '../../harness/sound.ts';
+import { expectSound } from '../../harness/expect-sound.ts';
+import { sound, SOUND_MS, wav } from '../../harness/sound.ts';
 
 const OPTIONS: DecoderOptions = {
   ffmpeg: 'wasm',
@@ -55,19 +56,6 @@ async function file(name: string, bytes: Buffer | string): Promise<string> {
 
 const decoded = async (decoder: Decoder, path: string): Promise<Buffer> =>
   Buffer.concat(await Array.fromAsync(decoder.decodeAudio(path)));
-
-/** An encoder's delay and a resampler's edges may move a border by one step of 50 ms. */
-function expectSound(pcm: Buffer, ms = SOUND_MS): void {
-  expect(pcm.byteLength % 2).toBe(0);
-  expect(Math.abs(pcm.byteLength / 32 - ms)).toBeLessThan(150);
-  const expected = loudness(sound());
-  const got = loudness(pcm);
-  const wrong = Array.from(got).filter(
-    (mark, at) => ![at - 1, at, at + 1].some((near) => (expected[near] ?? '.') === mark),
-  );
-  expect({ got, wrong: wrong.length }).toEqual({ got, wrong: 0 });
-  expect(got).toContain('#');
-}
 
 const native = await nativeFfmpeg('decoding with a native ffmpeg');
 const kinds: [string, typeof describe][] = [
