@@ -13,6 +13,8 @@ import type {
   SessionView,
   WorkerFacts,
 } from '../workflows/contract.ts';
+import type { PoolView } from '../workflows/pool/contract.ts';
+import type { Limits, Override } from '../workflows/pool/state.ts';
 import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
@@ -134,6 +136,16 @@ export interface SessionsPort {
   check(): Promise<void>;
 }
 
+/** The pools' scalers. Every call fails with a {@link Failure} a client may see: `not_found` where nobody scales a pool. */
+export interface PoolsPort {
+  view(model: string): Promise<PoolView>;
+  /** A session found no free slot: the pool is looked at now. No fault where nobody scales it. */
+  wake(model: string): Promise<void>;
+  override(model: string, override: Override | null): Promise<void>;
+  pause(model: string, paused: boolean): Promise<void>;
+  limits(model: string, limits: Limits | null): Promise<void>;
+}
+
 export interface Log {
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
@@ -177,6 +189,7 @@ export interface GatewaySettings {
 export interface Gateway {
   readonly address: GatewayAddress;
   readonly sessions: SessionsPort;
+  readonly pools: PoolsPort;
   readonly webhooks: WebhooksPort;
   readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;

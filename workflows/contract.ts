@@ -285,6 +285,7 @@ export const WORKFLOW = {
   version: 'version',
   lanes: 'lanes',
   worker: 'worker',
+  pool: 'pool',
   webhook: 'webhook',
   receiver: 'receiver',
 } as const;
@@ -711,7 +712,10 @@ export interface WorkerFacts {
   readonly pid: number;
   readonly host: string;
   readonly slots: number;
+  /** When its process began; model and engine are loaded after that. */
   readonly startedAt: string;
+  /** When it could take its first session; absent in what older workers said. */
+  readonly readyAt?: string;
 }
 
 /**

@@ -31,7 +31,7 @@ export class EventStreams {
   constructor(gateway: Gateway, ending: AbortSignal) {
     this.#gateway = gateway;
     this.#ending = ending;
-    this.#notices = new QueueNotices(gateway.sessions, gateway.log);
+    this.#notices = new QueueNotices(gateway.sessions, gateway.pools, gateway.log);
   }
 
   /** Readers that are here. */

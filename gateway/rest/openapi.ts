@@ -2,6 +2,7 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { describeEvents } from './openapi/events.ts';
 import { describeHealth } from './openapi/health.ts';
+import { describePools } from './openapi/pools.ts';
 import { describeSessions } from './openapi/sessions.ts';
 import { describeUploads } from './openapi/uploads.ts';
 import { describeWebhooks } from './openapi/webhooks.ts';
@@ -13,6 +14,7 @@ const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
   describeEvents,
   describeWebhooks,
   describeWorkers,
+  describePools,
   describeHealth,
 ];
 
