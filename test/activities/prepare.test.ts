@@ -245,7 +245,9 @@ describe('each channel for itself', () => {
     const plan = await planned();
     const sums = () => [...objects.objects].map(([key, bytes]) => `${key} ${sha256(bytes)}`).sort();
     const whole = sums();
-    const stretches = [...objects.objects.keys()].filter((key) => key.startsWith(AUDIO) || key.startsWith(second)).sort();
+    const stretches = [...objects.objects.keys()]
+      .filter((key) => key.startsWith(AUDIO) || key.startsWith(second))
+      .sort();
     for (const lost of stretches) {
       objects.objects.delete(objectKeys.plan(ref));
       for (const key of stretches.filter((other) => other >= lost)) objects.objects.delete(key);
