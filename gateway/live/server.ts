@@ -124,7 +124,7 @@ export class LiveServer {
   #client(socket: WebSocket, meeting: Meeting): void {
     socket.on('error', (error) => this.#gateway.log.info({ err: error }, 'client connection failed'));
     const link = new ClientLink(randomUUID(), socket, this.#gateway.settings, meeting, (request, client) => {
-      this.#attach(client, request).catch((error: unknown) => {
+      this.attach(client, request).catch((error: unknown) => {
         if (!(error instanceof Failure)) this.#gateway.log.error({ err: error }, 'attaching a client failed');
         client.fail(asFailure(error));
       });
@@ -132,7 +132,8 @@ export class LiveServer {
     link.begin();
   }
 
-  async #attach(client: SessionClient, request: LiveRequest): Promise<void> {
+  /** Gives a client the session it asks for. @throws Failure why it is not given */
+  async attach(client: SessionClient, request: LiveRequest): Promise<void> {
     if (this.#draining) throw new Failure('shutting_down', 'this gateway ends: connect again');
     const input = await this.#inputOf(request);
     await this.#admit(input);

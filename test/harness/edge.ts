@@ -61,6 +61,7 @@ const settings: GatewaySettings = {
   quietGraceMs: 60_000,
   workerSilenceMs: 60_000,
   workerStallMs: 60_000,
+  kaldi: { status9: false, silenceMs: 60_000 },
   maxEventStreams: 100,
   eventsHeartbeatMs: 15_000,
   webhooks: { defaultUrl: null, isSigned: true, retryMs: [5000], keepMs: 60_000 },
