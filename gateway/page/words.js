@@ -1,7 +1,7 @@
 /** What the page says of a session, in plain words. */
 
 /** @typedef {import('./live-session.js').Snapshot} Snapshot */
-/** @typedef {import('../rest/sessions.ts').Session} Session */
+/** @typedef {import('../rest/shown-session.ts').Session} Session */
 /** @typedef {{ readonly tone: 'good' | 'busy' | 'bad' | 'quiet', readonly headline: string, readonly detail: string }} Status */
 
 /**
