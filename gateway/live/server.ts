@@ -50,6 +50,7 @@ export class LiveServer {
   readonly #workers: WebSocketServer;
   readonly #meetings = new WeakMap<IncomingMessage, Meeting>();
   readonly #hubs = new Map<string, Hub>();
+  readonly #links = new Set<ClientLink>();
   readonly #watch = new WorkerWatch();
   readonly #notices: QueueNotices;
   #draining = false;
@@ -118,6 +119,8 @@ export class LiveServer {
   async drain(): Promise<void> {
     this.#draining = true;
     await Promise.all([...this.#hubs.values()].map((hub) => hub.drain()));
+    // Those that have no session yet.
+    for (const link of this.#links) link.fail(new Failure('shutting_down', 'this gateway ends: connect again'));
     this.#watch.close();
   }
 
@@ -129,6 +132,8 @@ export class LiveServer {
         client.fail(asFailure(error));
       });
     });
+    this.#links.add(link);
+    socket.once('close', () => this.#links.delete(link));
     link.begin();
   }
 
