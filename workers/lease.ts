@@ -188,7 +188,11 @@ export class StreamLease {
     });
   }
 
-  #dialOf({ workflowId, ref, toByte, drain }: StreamArgs): AudioDial {
+  get #channel(): number {
+    return this.#args?.channel ?? 0;
+  }
+
+  #dialOf({ workflowId, ref, toByte, drain, channel = 0 }: StreamArgs): AudioDial {
     return {
       workflowId,
       tenant: ref.tenant,
@@ -199,6 +203,7 @@ export class StreamLease {
       toByte,
       nextIndex: this.#committedIndex,
       drain,
+      ...(channel === 0 ? {} : { channel }),
     };
   }
 
@@ -276,7 +281,13 @@ export class StreamLease {
     if (this.#released) return;
     switch (event.type) {
       case 'partial':
-        this.#link?.send({ type: 'partial', text: event.text, startMs: event.startMs, endMs: event.endMs, channel: 0 });
+        this.#link?.send({
+          type: 'partial',
+          text: event.text,
+          startMs: event.startMs,
+          endMs: event.endMs,
+          channel: this.#channel,
+        });
         break;
       case 'final':
         this.#committer?.add(this.#segmentOf(event));
@@ -301,7 +312,7 @@ export class StreamLease {
   #segmentOf({ text, startMs, endMs, words, timing, startByte, endByte }: FinalResult): Segment {
     const index = this.#nextIndex;
     this.#nextIndex += 1;
-    return { index, startMs, endMs, text, words, timing, channel: 0, startByte, endByte };
+    return { index, startMs, endMs, text, words, timing, channel: this.#channel, startByte, endByte };
   }
 
   #committed(segments: readonly Segment[]): void {
@@ -318,8 +329,9 @@ export class StreamLease {
   }
 
   #progressed(consumedByte: number, settledByte: number): void {
-    this.#link?.send({ type: 'consumed', bytes: consumedByte });
     const committer = this.#committer;
+    const settled = committer?.isIdle === true ? settledByte : (committer?.committedByte ?? 0);
+    this.#link?.send({ type: 'consumed', bytes: consumedByte, settled });
     const isQuiet = committer?.isIdle === true && this.#receivedByte - settledByte < QUIET_BYTES;
     if (this.#handingOver !== null && isQuiet && this.#ending === null) this.#handOverNow();
     if (committer?.isIdle === true && settledByte - committer.committedByte > RECORD_SILENCE_BYTES) {

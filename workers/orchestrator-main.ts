@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createErase } from '../activities/erase.ts';
 import { createFetching } from '../activities/fetch.ts';
+import { createFileTranscripts } from '../activities/file-transcript.ts';
 import { createPrepare } from '../activities/prepare.ts';
 import { createRetention } from '../activities/retention.ts';
 import { createScaling } from '../activities/scaling.ts';
@@ -121,6 +122,7 @@ await runProcess('orchestrator', async (config, log) => {
       ...createTranscripts(objects, audioLog),
       ...scaling,
       ...retaining.activities,
+      ...createFileTranscripts(objects),
     },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,

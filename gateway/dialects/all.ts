@@ -5,10 +5,12 @@ import type { Dialect } from './dialect.ts';
 import { speechDialect } from './kaldi/speech.ts';
 import { statusDialect } from './kaldi/status.ts';
 import { nativeDialect } from './native.ts';
+import { realtimeDialect } from './openai/realtime/dialect.ts';
 
 export const dialectsOf = (gateway: Gateway): readonly Dialect[] => [
   nativeDialect(gateway.settings.catalogue),
   speechDialect(gateway),
   statusDialect(gateway),
   deepgramDialect(gateway),
+  realtimeDialect(gateway.settings.catalogue),
 ];

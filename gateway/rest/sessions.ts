@@ -16,8 +16,6 @@ import { showTranscript } from './transcript.ts';
 /** How long a deletion is waited for before it is said to go on. */
 const ERASE_WAIT_MS = 15_000;
 
-export type { Session } from './shown-session.ts';
-
 export function sessionRoutes(gateway: Gateway): Router {
   const router = Router();
   router.post('/', (request, response) => postSession(gateway, request, response));

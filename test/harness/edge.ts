@@ -218,7 +218,8 @@ export class Client extends Far {
 }
 
 export class Worker extends Far {
-  consumed(bytes: number): void {
-    this.say({ type: 'consumed', bytes });
+  /** @param settled what was said before this byte is committed */
+  consumed(bytes: number, settled?: number): void {
+    this.say({ type: 'consumed', bytes, ...(settled === undefined ? {} : { settled }) });
   }
 }
