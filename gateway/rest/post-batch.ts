@@ -73,8 +73,7 @@ async function lookAtAll(gateway: Gateway, ref: SessionRef, { items, defaults = 
 }
 
 /** Without what is undefined: it would hide the defaults. */
-const given = (item: Item): Item =>
-  Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined));
+const given = (item: Item): Item => Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined));
 
 function refuseTwice(names: readonly string[], field: string): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
