@@ -84,9 +84,9 @@ class FileRun {
   }
 
   view(): SessionView {
-    const { model, language, priority } = this.input;
+    const { model, language, priority, labels = [] } = this.input;
     const none = { lease: null, epoch: 0, attached: false, generation: 0 };
-    return { kind: 'file', model, language, priority, ...none, ...this.progress };
+    return { kind: 'file', model, language, priority, labels, ...none, ...this.progress };
   }
 }
 

@@ -14,4 +14,5 @@ export function refOf(gateway: Gateway, request: Request): SessionRef {
 }
 
 /** @throws Failure where a parameter is given twice */
-export const queryOf = (request: Request): Record<string, string> => queryObject(targetOf(request.url).query);
+export const queryOf = (request: Request): Record<string, string | string[]> =>
+  queryObject(targetOf(request.url).query);

@@ -6,14 +6,14 @@ import { LOG_BYTES_PER_MS } from '../../workflows/contract.ts';
 import type { SessionRef, SessionView } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { chooseModel, parseParameters } from '../protocol.ts';
+import { chooseModel } from '../protocol.ts';
 import { refuseUndecodable, startFileSession } from './file-session.ts';
 import { startFromUrl } from './from-url.ts';
 import { isJson } from './json-body.ts';
 import { refuseOtherMethods } from './methods.ts';
-import { listParameters } from './schemas.ts';
 import type { sessionSchema } from './schemas.ts';
-import { queryOf, refOf } from './session-ref.ts';
+import { listSessions } from './session-list.ts';
+import { refOf } from './session-ref.ts';
 import { showTranscript } from './transcript.ts';
 import { receiveUpload } from './upload.ts';
 
@@ -42,12 +42,6 @@ async function startFromBody(gateway: Gateway, request: Request): Promise<Sessio
   const upload = await receiveUpload(gateway, request, (given) => chooseModel(given, catalogue));
   const choice = chooseModel(upload.parameters, catalogue);
   return startFileSession(gateway, upload, choice, upload.parameters.session);
-}
-
-async function listSessions(gateway: Gateway, request: Request, response: Response): Promise<void> {
-  const { limit, cursor } = parseParameters(listParameters, queryOf(request));
-  const page = await gateway.sessions.list(gateway.settings.tenant, limit, cursor ?? null);
-  response.json({ sessions: page.sessions, nextCursor: page.cursor });
 }
 
 async function showSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
@@ -86,6 +80,7 @@ export function sessionOf(ref: SessionRef, view: SessionView): Session {
     model: view.model,
     language: view.language,
     priority: view.priority,
+    labels: [...(view.labels ?? [])],
     attached: view.attached,
     lease: lease === null ? null : { leaseId: lease.leaseId, epoch: lease.epoch, workerId: lease.workerId },
     epoch: view.epoch,

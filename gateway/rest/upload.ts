@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import type { z } from 'zod';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { parseParameters, queryObject, targetOf } from '../protocol.ts';
+import { LISTS, parseParameters, queryObject, targetOf } from '../protocol.ts';
 import { isForm, receiveForm } from './form.ts';
 import type { FormFields } from './form.ts';
 import { uploadParameters } from './schemas.ts';
@@ -19,7 +19,7 @@ export interface Upload extends StoredUpload {
 }
 
 const MAX_FIELD_BYTES = 1024;
-const MAX_FIELDS = 16;
+const MAX_FIELDS = 32;
 const UNNAMED = 'audio';
 const MAX_NAME_LENGTH = 255;
 
@@ -50,10 +50,15 @@ export async function receiveUpload(
 }
 
 /** Fields and query together: what is given more than once is not for us to choose from. */
-function once(fields: FormFields, query: Record<string, string>): Record<string, string> {
+function once(fields: FormFields, query: Record<string, string | string[]>): Record<string, string | string[]> {
   // Without a prototype: a field named `__proto__` is a field like any other.
-  const values = Object.assign(Object.create(null) as Record<string, string>, query);
-  for (const [name, [value = '', ...more]] of fields) {
+  const values = Object.assign(Object.create(null) as Record<string, string | string[]>, query);
+  for (const [name, given] of fields) {
+    const [value = '', ...more] = given;
+    if (LISTS.includes(name)) {
+      values[name] = [values[name] ?? [], ...given].flat();
+      continue;
+    }
     if (more.length > 0 || Object.hasOwn(values, name)) {
       throw new Failure('invalid_parameter', `${name}: given more than once`);
     }

@@ -1,7 +1,8 @@
 /** The REST API (`/openapi.json`) as the command line uses it. */
 import type { z } from 'zod';
 import type { Session } from '../../gateway/rest/sessions.ts';
-import type { sessionListSchema, workerListSchema } from '../../gateway/rest/schemas.ts';
+import type { sessionListSchema } from '../../gateway/rest/list-schemas.ts';
+import type { workerListSchema } from '../../gateway/rest/schemas.ts';
 import type { TranscriptDocument, TranscriptFormat } from '../../workflows/contract.ts';
 import { CliError, notThere, Refused } from './failure.ts';
 

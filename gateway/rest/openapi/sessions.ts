@@ -2,8 +2,6 @@
 import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import {
-  listParameters,
-  sessionListSchema,
   sessionSchema,
   transcriptParameters,
   transcriptSchema,
@@ -11,6 +9,7 @@ import {
   verboseTranscriptSchema,
 } from '../schemas.ts';
 import { fromUrlBody } from '../from-url.ts';
+import { sessionListParameters, sessionListSchema } from '../list-schemas.ts';
 import { ALWAYS, BAD_PARAMETERS, json, problems, withId } from './parts.ts';
 
 export function describeSessions(registry: OpenAPIRegistry): void {
@@ -63,14 +62,21 @@ function describePost(registry: OpenAPIRegistry): void {
   });
 }
 
+const LINK = {
+  Link: { description: 'The next page, as `rel="next"`; not there on the last', schema: { type: 'string' as const } },
+};
+
 function describeList(registry: OpenAPIRegistry): void {
   registry.registerPath({
     method: 'get',
     path: '/v1/sessions',
     tags: ['sessions'],
     summary: 'Sessions: those that run, then those that have ended, newest first',
-    request: { query: listParameters },
-    responses: { 200: json(sessionListSchema, 'A page of sessions'), ...problems(...BAD_PARAMETERS, ...ALWAYS) },
+    request: { query: sessionListParameters },
+    responses: {
+      200: { ...json(sessionListSchema, 'A page of sessions'), headers: LINK },
+      ...problems(...BAD_PARAMETERS, ...ALWAYS),
+    },
   });
 }
 
