@@ -4,13 +4,12 @@ import { LOG_BYTES_PER_MS, objectKeys } from '../workflows/contract.ts';
 import type { ControlActivities, DecodeAnswer, ProbeAnswer, SessionRef } from '../workflows/contract.ts';
 import { untilDamaged } from './damage.ts';
 import { cutSpans, LoudnessMeter } from './spans.ts';
+import { openUpload } from './upload-source.ts';
+import type { UploadObjects } from './upload-source.ts';
 
 /** What preparing a file needs. */
 export interface PreparePorts {
-  readonly uploads: {
-    getStream(key: string): Promise<AsyncIterable<Uint8Array> | null>;
-    deleteAll(prefix: string): Promise<void>;
-  };
+  readonly uploads: UploadObjects & { deleteAll(prefix: string): Promise<void> };
   readonly scratch: { hold(content: AsyncIterable<Uint8Array>): Promise<HeldFile> };
   readonly decoder: Decoder;
   readonly audioLog: AudioLogPort;
@@ -44,7 +43,7 @@ export function createPrepare(
 ): Pick<ControlActivities, 'probeAudio' | 'decodeAudio' | 'discardUpload'> {
   return {
     probeAudio: untilDamaged(({ ref, uploadId }) =>
-      withUpload(ports, objectKeys.upload(ref.tenant, uploadId), (path) =>
+      withUpload(ports, ref.tenant, uploadId, (path) =>
         ports.decoder.probe(path, Context.current().cancellationSignal),
       ),
     ),
@@ -52,9 +51,7 @@ export function createPrepare(
       const log = new FileLog(ports.audioLog, ref);
       await log.open();
       if (!log.sealed) {
-        const refusal = await withUpload(ports, objectKeys.upload(ref.tenant, uploadId), (path) =>
-          fill(log, ports.decoder, path),
-        );
+        const refusal = await withUpload(ports, ref.tenant, uploadId, (path) => fill(log, ports.decoder, path));
         if (refusal !== null) return refusal;
       }
       return answer(log, ports.spanMs);
@@ -64,8 +61,13 @@ export function createPrepare(
 }
 
 /** Fetches the upload into a file for as long as `use` works; cancelling the activity stops the fetching. */
-async function withUpload<T>(ports: PreparePorts, key: string, use: (path: string) => Promise<T>): Promise<T> {
-  const content = await ports.uploads.getStream(key);
+async function withUpload<T>(
+  ports: PreparePorts,
+  tenant: string,
+  uploadId: string,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const content = await openUpload(ports.uploads, tenant, uploadId);
   if (content === null) throw ApplicationFailure.nonRetryable('the upload is not in storage', 'UploadMissing');
   const file = await ports.scratch.hold(watched(content, 'fetchedBytes'));
   try {

@@ -13,6 +13,8 @@ import type {
   SessionView,
   WorkerFacts,
 } from '../workflows/contract.ts';
+import type { PoolView } from '../workflows/pool/contract.ts';
+import type { Limits, Override } from '../workflows/pool/state.ts';
 import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
 import type { Catalogue } from './protocol.ts';
@@ -34,10 +36,29 @@ export interface AudioLogPort {
 export interface ObjectsPort {
   get(key: string): Promise<Uint8Array | null>;
   getStream(key: string): Promise<AsyncIterable<Uint8Array> | null>;
+  put(key: string, body: Uint8Array): Promise<void>;
+  /** Stores an object unless the key exists; answers whether it was created. */
+  create(key: string, body: Uint8Array): Promise<boolean>;
   putStream(key: string, body: AsyncIterable<Uint8Array>): Promise<number>;
   list(prefix: string): AsyncIterable<{ readonly key: string; readonly bytes: number }>;
   deleteAll(prefix: string): Promise<void>;
   check(): Promise<void>;
+}
+
+export interface PartTag {
+  readonly partNumber: number;
+  readonly etag: string;
+}
+
+/** Uploads whose parts a client puts into the store at signed addresses (infra/objects/s3-multipart.ts). */
+export interface MultipartPort {
+  /** Answers the store's own id of the upload. */
+  begin(key: string): Promise<string>;
+  signPart(key: string, multipartId: string, partNumber: number, forMs: number): Promise<string>;
+  /** What is stored of it; null when there is no such upload. */
+  parts(key: string, multipartId: string): Promise<readonly (PartTag & { readonly bytes: number })[] | null>;
+  complete(key: string, multipartId: string, parts: readonly PartTag[]): Promise<void>;
+  abort(key: string, multipartId: string): Promise<void>;
 }
 
 export interface SessionSummary {
@@ -100,6 +121,8 @@ export interface SessionsPort {
    */
   changes(ref: SessionRef, signal: AbortSignal): AsyncIterable<unknown>;
   startFile(input: FileInput): Promise<void>;
+  /** What a session was started with under an Idempotency-Key; null: there is no such session, or it had none. */
+  fingerprint(ref: SessionRef): Promise<string | null>;
   /** The decoder's verdict, or null when it takes longer than `waitMs`. */
   probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null>;
   view(ref: SessionRef): Promise<SessionView>;
@@ -124,6 +147,16 @@ export interface SessionsPort {
   slotTimes(model: string): Promise<SlotTimes>;
   workers(): Promise<WorkerSummary[]>;
   check(): Promise<void>;
+}
+
+/** The pools' scalers. Every call fails with a {@link Failure} a client may see: `not_found` where nobody scales a pool. */
+export interface PoolsPort {
+  view(model: string): Promise<PoolView>;
+  /** A session found no free slot: the pool is looked at now. No fault where nobody scales it. */
+  wake(model: string): Promise<void>;
+  override(model: string, override: Override | null): Promise<void>;
+  pause(model: string, paused: boolean): Promise<void>;
+  limits(model: string, limits: Limits | null): Promise<void>;
 }
 
 export interface Log {
@@ -151,6 +184,8 @@ export interface GatewaySettings {
   readonly maxTenantSessions: number;
   readonly maxUploadBytes: number;
   readonly uploadStallMs: number;
+  /** How long an upload that starts no session is kept. */
+  readonly uploadTtlMs: number;
   readonly prepareWaitMs: number;
   /** How long a request of a drop-in front waits for its transcript. */
   readonly answerWaitMs: number;
@@ -167,10 +202,13 @@ export interface GatewaySettings {
 export interface Gateway {
   readonly address: GatewayAddress;
   readonly sessions: SessionsPort;
+  readonly pools: PoolsPort;
   readonly webhooks: WebhooksPort;
   readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;
   readonly objects: ObjectsPort;
+  /** Null: the storage signs no addresses. */
+  readonly multipart: MultipartPort | null;
   readonly decoders: LiveDecodersPort;
   readonly settings: GatewaySettings;
   readonly log: Log;

@@ -129,7 +129,44 @@ const settings = {
     text().default(join(homedir(), '.cache', 'longhand')),
     'folder where fetched binaries and models are kept',
   ),
-  LONGHAND_WORKERS: setting(integer(0, 1000).default(1), 'ASR worker processes a model that `npm start` runs'),
+  LONGHAND_WORKERS: setting(
+    integer(0, 1000).default(1),
+    'ASR worker processes a model that `npm start` runs; the least that its scaler keeps',
+  ),
+  LONGHAND_WORKERS_MAX: setting(
+    integer(0, 1000).nullable().default(null),
+    'ASR worker processes a model that the scaler of `npm start` runs at most; default: one more than LONGHAND_WORKERS, none where that is 0',
+  ),
+  LONGHAND_CLUSTER: setting(
+    z.enum(['auto', 'none', 'parent', 'kubernetes']).default('auto'),
+    'who starts and ends workers: `kubernetes`, `parent` (the process that started the orchestrator: `npm start`), `none`; `auto`: `parent` below `npm start`, otherwise `none`',
+  ),
+  LONGHAND_SCALING_FILE: setting(
+    optional(),
+    'JSON file with the scaling policy of each model (docs/scaling.md); none: workers for what is there and one slot more',
+  ),
+  LONGHAND_SCALING_TICK_MS: setting(
+    integer(200, hourMs).default(5000),
+    'pools are observed, and their workers decided on, this often; besides at once when a session finds no free slot',
+  ),
+  LONGHAND_KUBECONFIG: setting(optional(), 'kubeconfig file of the cluster; none: as a pod of it'),
+  LONGHAND_KUBERNETES_NAMESPACE: setting(text().default('default'), 'namespace of the workers'),
+  LONGHAND_KUBERNETES_DEPLOYMENT: setting(
+    text().default('longhand-asr-{model}'),
+    "name of a model's Deployment; `{model}` stands for the model's name",
+  ),
+  LONGHAND_KUBERNETES_DEADLINE_MS: setting(
+    integer(100, 60_000).default(5000),
+    'longest wait for one answer of the Kubernetes API',
+  ),
+  LONGHAND_WORKER_SESSIONS: setting(
+    integer(0, 1_000_000).default(0),
+    'an ASR worker ends after so many sessions (burst workers: 1); 0: never',
+  ),
+  LONGHAND_WORKER_IDLE_MS: setting(
+    integer(0, 24 * hourMs).default(0),
+    'an ASR worker without a session for so long ends (burst workers); 0: never',
+  ),
   LONGHAND_SLOTS: setting(integer(1, 10_000).default(8), 'sessions one ASR worker process serves at a time'),
   LONGHAND_BOOTSTRAP_KEY: setting(optional(), 'API key for the identity to come: accepted, unused now'),
   LONGHAND_URL: setting(
@@ -243,6 +280,10 @@ const settings = {
   LONGHAND_UPLOAD_STALL_MS: setting(
     integer(1000, hourMs).default(60_000),
     'an upload, or another request, that stands still for so long is cut off',
+  ),
+  LONGHAND_UPLOAD_TTL_MS: setting(
+    integer(60_000, 720 * hourMs).default(24 * hourMs),
+    'an upload that starts no session is kept for so long from its beginning',
   ),
   LONGHAND_MAX_FILE_MS: setting(integer(1000, 1000 * hourMs).default(12 * hourMs), 'longest audio of a file'),
   LONGHAND_FFMPEG: setting(
@@ -385,6 +426,10 @@ export interface SettingDescription {
   readonly isDefault: boolean;
   readonly meaning: string;
 }
+
+/** The most ASR workers of a model that `npm start` runs. */
+export const mostWorkers = ({ LONGHAND_WORKERS: least, LONGHAND_WORKERS_MAX: most }: Config): number =>
+  Math.max(least, most ?? (least === 0 ? 0 : least + 1));
 
 /** Every setting with its value, its default and its meaning; secrets are hidden. */
 export function describeConfig(config: Config): SettingDescription[] {

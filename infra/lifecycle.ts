@@ -7,6 +7,8 @@ import type { Logger } from './log.ts';
 export interface Running {
   /** Sent to the supervisor. */
   readonly ready?: Readonly<Record<string, unknown>>;
+  /** Resolves, with the reason, when the process has nothing left to do: then it ends as on SIGTERM. */
+  readonly over?: Promise<string>;
   /** Finishes the work; the process ends after it, or when LONGHAND_DRAIN_MS are over. */
   drain(): Promise<void>;
 }
@@ -68,4 +70,5 @@ function endOnSignals(running: Running, drainMs: number, log: Logger): void {
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
   process.on('disconnect', () => end('the supervisor is gone'));
+  void running.over?.then(end);
 }

@@ -15,6 +15,7 @@ import type { WorkerFacts } from '../workflows/contract.ts';
 import type { Engine } from './engines/engine.ts';
 import { openEngine } from './engines/open.ts';
 import { Leases } from './leases.ts';
+import { Retirement } from './retirement.ts';
 import { LeaseSlots } from './slots.ts';
 import { registerWorker, TemporalCommits } from './temporal.ts';
 
@@ -108,17 +109,21 @@ await runProcess('asr', async (config, log) => {
     internalKey: config.LONGHAND_INTERNAL_KEY,
     gatewayGraceMs: config.LONGHAND_CLIENT_GRACE_MS,
     gatewaySilenceMs: config.LONGHAND_GATEWAY_SILENCE_MS,
+    maxSessions: config.LONGHAND_WORKER_SESSIONS || Infinity,
   };
-  const leases: Leases = new Leases(facts.workerId, engine, new TemporalCommits(client), leaseSettings, () =>
-    slots.changed(),
-  );
+  const leases: Leases = new Leases(facts.workerId, engine, new TemporalCommits(client), leaseSettings, () => {
+    slots.changed();
+    retirement.changed();
+  });
+  const retirement = new Retirement(config.LONGHAND_WORKER_IDLE_MS || Infinity, leases);
   const slots: LeaseSlots = new LeaseSlots(facts.slots, () => leases.taken);
   const pool = await poolWorker(connection, config, facts, leases, slots);
   const own = await ownWorker(connection, config, facts, leases, stopping.signal);
-  await registerWorker(client, facts);
+  await registerWorker(client, { ...facts, readyAt: new Date().toISOString() });
   const runs = Promise.all([pool.run(), own.run()]);
   return {
     ready: { workerId: facts.workerId, model: facts.model },
+    over: retirement.over,
     drain: async () => {
       pool.shutdown();
       leases.drain();

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { buildGateway } from '../gateway/app.ts';
 import type { GatewaySettings } from '../gateway/ports.ts';
+import { TemporalPools } from '../gateway/temporal/pools.ts';
 import { TemporalSessions } from '../gateway/temporal/sessions.ts';
 import { TemporalWebhooks } from '../gateway/temporal/webhooks.ts';
 import { AudioLog } from '../infra/audio-log.ts';
@@ -12,7 +13,7 @@ import { Compaction } from '../infra/audio-log/compaction.ts';
 import type { Config } from '../infra/config.ts';
 import { openLiveDecoders } from '../infra/ffmpeg/live.ts';
 import { runProcess } from '../infra/lifecycle.ts';
-import { openObjects } from '../infra/objects/open.ts';
+import { openMultipart, openObjects } from '../infra/objects/open.ts';
 import { OutboundGuard } from '../infra/outbound/guard.ts';
 import { openClient } from '../infra/temporal.ts';
 
@@ -50,6 +51,7 @@ function settingsOf(config: Config): GatewaySettings {
     maxTenantSessions: config.LONGHAND_MAX_TENANT_SESSIONS,
     maxUploadBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
     uploadStallMs: config.LONGHAND_UPLOAD_STALL_MS,
+    uploadTtlMs: config.LONGHAND_UPLOAD_TTL_MS,
     prepareWaitMs: config.LONGHAND_PREPARE_WAIT_MS,
     answerWaitMs: config.LONGHAND_ANSWER_WAIT_MS,
     keepaliveMs: config.LONGHAND_KEEPALIVE_MS,
@@ -72,6 +74,7 @@ await runProcess('gateway', async (config, log) => {
   const temporal = config.LONGHAND_TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LONGHAND_TEMPORAL_PORT}`;
   const client = openClient(temporal, config.LONGHAND_TEMPORAL_NAMESPACE);
   const objects = await openObjects(config);
+  const multipart = openMultipart(config);
   const settleMs = config.LONGHAND_COMPACT_AFTER_MS;
   const compaction = new Compaction(objects, {
     settleMs,
@@ -82,10 +85,12 @@ await runProcess('gateway', async (config, log) => {
   const server = buildGateway({
     address,
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    pools: new TemporalPools(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     webhooks: new TemporalWebhooks(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     outbound: new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW),
     audioLog: new AudioLog(objects, { settleMs, seen: (prefix, bytes) => compaction.seen(prefix, bytes) }),
     objects,
+    multipart,
     decoders: openLiveDecoders(config),
     settings: settingsOf(config),
     log,
@@ -102,6 +107,7 @@ await runProcess('gateway', async (config, log) => {
       await Promise.race([server.drain(), pause(config.LONGHAND_DRAIN_MS)]);
       await client.connection.close();
       objects.close();
+      multipart?.close();
     },
   };
 });

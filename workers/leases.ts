@@ -14,20 +14,26 @@ const REST_MS = 1000;
  */
 const SICK_MS = 2000;
 
+export interface LeasesSettings extends LeaseSettings {
+  /** No session is taken beyond so many; Infinity: always another one. */
+  readonly maxSessions: number;
+}
+
 export class Leases {
   readonly #workerId: string;
   readonly #engine: Engine;
   readonly #commits: CommitPort;
-  readonly #settings: LeaseSettings;
+  readonly #settings: LeasesSettings;
   readonly #changed: () => void;
   #draining = false;
+  #served = 0;
   #resting = 0;
   #sick: NodeJS.Timeout | null = null;
   #emptied: (() => void) | null = null;
   readonly #leases = new Map<string, StreamLease>();
 
   /** @param changed a lease was granted or has ended. */
-  constructor(workerId: string, engine: Engine, commits: CommitPort, settings: LeaseSettings, changed: () => void) {
+  constructor(workerId: string, engine: Engine, commits: CommitPort, settings: LeasesSettings, changed: () => void) {
     this.#workerId = workerId;
     this.#engine = engine;
     this.#commits = commits;
@@ -39,9 +45,15 @@ export class Leases {
     return this.#draining;
   }
 
+  /** It has served all that it may serve. */
+  get isDone(): boolean {
+    return this.#leases.size === 0 && this.#served >= this.#settings.maxSessions;
+  }
+
   /** Slots that are taken: by leases, for a moment by those just handed over; all of them while draining or sick. */
   get taken(): number {
-    return this.#draining || this.#sick !== null ? Infinity : this.#leases.size + this.#resting;
+    const isLast = this.#served + this.#leases.size >= this.#settings.maxSessions;
+    return this.#draining || isLast || this.#sick !== null ? Infinity : this.#leases.size + this.#resting;
   }
 
   /** Workflow ids of the sessions served. */
@@ -60,6 +72,8 @@ export class Leases {
       refused: () => this.#recover(),
       ended: ({ why }: StreamOutcome) => {
         this.#leases.delete(leaseId);
+        // A lease that nobody came to use is no session.
+        if (why !== 'leaseExpired') this.#served += 1;
         if (why === 'handedOver') this.#rest();
         if (why === 'engineFailed') this.#recover();
         this.#changed();

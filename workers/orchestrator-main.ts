@@ -5,9 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createFetching } from '../activities/fetch.ts';
 import { createPrepare } from '../activities/prepare.ts';
+import { createScaling } from '../activities/scaling.ts';
+import type { ClusterPool, PoolWish } from '../activities/scaling.ts';
 import { createTranscripts } from '../activities/transcript.ts';
 import { createWebhooks } from '../activities/webhook.ts';
 import { AudioLog } from '../infra/audio-log.ts';
+import { openCluster } from '../infra/cluster/open.ts';
+import { mostWorkers } from '../infra/config.ts';
 import type { Config } from '../infra/config.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
@@ -18,10 +22,21 @@ import { OutboundHttp } from '../infra/outbound/http.ts';
 import { openScratch } from '../infra/scratch.ts';
 import { installRuntime, openClient, openWorkerConnection } from '../infra/temporal.ts';
 import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
+import type { Policy } from '../workflows/pool/policy.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { foreignBody } from './foreign-body.ts';
+import { PoolStatistics } from './pool-statistics.ts';
+import { configurePools, plainPolicy } from './pools.ts';
 import { isDisabled } from './receivers.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
+
+function policiesOf(config: Config): Record<string, Policy> {
+  const { LONGHAND_WORKERS: minWorkers, LONGHAND_SLOTS: slotsPerWorker } = config;
+  const maxWorkers = mostWorkers(config);
+  const models = Object.keys(config.LONGHAND_MODELS);
+  return Object.fromEntries(models.map((model) => [model, plainPolicy({ minWorkers, maxWorkers, slotsPerWorker })]));
+}
 
 /** What speaks to addresses that clients have named. */
 function openOutbound(config: Config, objects: ObjectStore, client: Client) {
@@ -39,6 +54,7 @@ function openOutbound(config: Config, objects: ObjectStore, client: Client) {
     secrets: config.LONGHAND_WEBHOOK_SECRET,
     isDisabled: (tenant, receiver) => isDisabled(client, tenant, receiver),
     timeoutMs: config.LONGHAND_WEBHOOK_TIMEOUT_MS,
+    foreignBody: (form, tenant, event) => foreignBody(objects, form, tenant, event),
   });
   return { fetching, webhooks, close: () => http.close() };
 }
@@ -57,6 +73,9 @@ await runProcess('orchestrator', async (config, log) => {
     spanMs: config.LONGHAND_SPAN_MS,
   });
   const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
+  const cluster = openCluster<ClusterPool, PoolWish>(config);
+  const statistics = new PoolStatistics(client, config.LONGHAND_TEMPORAL_DEADLINE_MS);
+  const scaling = cluster === null ? {} : createScaling(cluster, statistics);
   const outbound = openOutbound(config, objects, client);
   const shared = {
     connection,
@@ -68,7 +87,7 @@ await runProcess('orchestrator', async (config, log) => {
     taskQueue: CONTROL_QUEUE,
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     // Preparation too: files that were begun before it had a queue of its own ask for it here.
-    activities: { ...preparation, ...createTranscripts(objects, audioLog) },
+    activities: { ...preparation, ...createTranscripts(objects, audioLog), ...scaling },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,
@@ -95,6 +114,7 @@ await runProcess('orchestrator', async (config, log) => {
   });
   const workers = [control, preparing, fetchers, delivering];
   const run = Promise.all(workers.map((worker) => worker.run()));
+  if (cluster !== null) await configurePools(client, policiesOf(config), config.LONGHAND_SCALING_TICK_MS);
   return {
     drain: async () => {
       for (const worker of workers) worker.shutdown();

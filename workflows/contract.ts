@@ -44,6 +44,14 @@ export const objectKeys = {
   /** An upload is stored before its session is known: form fields may follow the file. */
   uploads: (tenant: string, uploadId: string): string => `uploads/${tenant}/${uploadId}/`,
   upload: (tenant: string, uploadId: string): string => `${objectKeys.uploads(tenant, uploadId)}file`,
+  /** What a resumable or presigned upload was begun with. */
+  uploadInfo: (tenant: string, uploadId: string): string => `${objectKeys.uploads(tenant, uploadId)}info.json`,
+  /** Names the session that an upload is for: created once, so that one upload starts one session. */
+  uploadClaim: (tenant: string, uploadId: string): string => `${objectKeys.uploads(tenant, uploadId)}claim`,
+  /** A resumable upload is stored as it comes; each part is named by its first byte. */
+  uploadParts: (tenant: string, uploadId: string): string => `${objectKeys.uploads(tenant, uploadId)}parts/`,
+  uploadPart: (tenant: string, uploadId: string, offset: number): string =>
+    `${objectKeys.uploadParts(tenant, uploadId)}${String(offset).padStart(16, '0')}`,
   audio: (ref: SessionRef): string => `${objectKeys.session(ref)}audio/`,
   /** Segments [first, end): the same index always holds the same segment, so overlapping checkpoints agree. */
   checkpoint: (ref: SessionRef, span: number | null, first: number, end: number): string =>
@@ -177,6 +185,8 @@ export interface FileInput extends SessionSpec {
   readonly fileName: string;
   readonly uploadId: string;
   readonly uploadBytes: number;
+  /** Of the request that named an Idempotency-Key: what the same key must come with again. */
+  readonly fingerprint?: string;
   /** The file is to be fetched from there first; absent: it is in storage. */
   readonly sourceUrl?: string;
 }
@@ -212,6 +222,7 @@ export const WORKFLOW = {
   span: 'span',
   file: 'file',
   worker: 'worker',
+  pool: 'pool',
   webhook: 'webhook',
   receiver: 'receiver',
 } as const;
@@ -542,7 +553,10 @@ export interface WorkerFacts {
   readonly pid: number;
   readonly host: string;
   readonly slots: number;
+  /** When its process began; model and engine are loaded after that. */
   readonly startedAt: string;
+  /** When it could take its first session; absent in what older workers said. */
+  readonly readyAt?: string;
 }
 
 /** Control activities, on {@link CONTROL_QUEUE}; `fetchUpload` on {@link FETCH_QUEUE}, `probeAudio` and `decodeAudio` on {@link PREPARE_QUEUE}. */

@@ -6,7 +6,7 @@ import { asFailure, Failure } from '../failures.ts';
 import { QueueNotices } from '../live/queue-notices.ts';
 import type { Gateway } from '../ports.ts';
 import { finalMessage } from '../protocol.ts';
-import { sessionOf } from '../rest/sessions.ts';
+import { sessionOf } from '../rest/shown-session.ts';
 import { digestOf, DONE, eventId } from './event-id.ts';
 import type { EventPlace } from './event-id.ts';
 import { EventWriter, ReaderGone } from './event-writer.ts';
@@ -31,7 +31,7 @@ export class EventStreams {
   constructor(gateway: Gateway, ending: AbortSignal) {
     this.#gateway = gateway;
     this.#ending = ending;
-    this.#notices = new QueueNotices(gateway.sessions, gateway.log);
+    this.#notices = new QueueNotices(gateway.sessions, gateway.pools, gateway.log);
   }
 
   /** Readers that are here. */

@@ -3,7 +3,7 @@
  * sessions in visibility, and the wait from how long slots are held (wait-estimate.ts). Asked for once for all sessions
  * of a model.
  */
-import type { Log, SessionsPort } from '../ports.ts';
+import type { Log, PoolsPort, SessionsPort } from '../ports.ts';
 import { estimateWaits } from './wait-estimate.ts';
 
 export interface QueuePlace {
@@ -14,6 +14,7 @@ export interface QueuePlace {
 
 type Tell = (place: QueuePlace) => void;
 type Pool = Pick<SessionsPort, 'queue' | 'workers' | 'slotTimes'>;
+type Scalers = Pick<PoolsPort, 'wake'>;
 
 const EVERY_MS = 1000;
 const UNKNOWN: QueuePlace = { position: null, estimatedWaitMs: null };
@@ -24,13 +25,15 @@ const NEWS_MS = 1000;
 
 export class QueueNotices {
   readonly #sessions: Pool;
+  readonly #scalers: Scalers;
   readonly #log: Log;
   readonly #waiting = new Map<string, Map<string, Tell>>();
   /** Models whose sessions are told, round after round. */
   readonly #rounds = new Set<string>();
 
-  constructor(sessions: Pool, log: Log) {
+  constructor(sessions: Pool, scalers: Scalers, log: Log) {
     this.#sessions = sessions;
+    this.#scalers = scalers;
     this.#log = log;
   }
 
@@ -39,6 +42,10 @@ export class QueueNotices {
     const waiting = this.#waiting.get(model) ?? new Map<string, Tell>();
     waiting.set(workflowId, whenNews(tell));
     this.#waiting.set(model, waiting);
+    this.#scalers.wake(model).catch((error: unknown) => {
+      // It looks by itself before long.
+      this.#log.warn({ err: error, model }, 'waking the scaler failed');
+    });
     if (!this.#rounds.has(model)) {
       this.#rounds.add(model);
       void this.#round(model, waiting);

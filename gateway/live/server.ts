@@ -55,7 +55,7 @@ export class LiveServer {
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
-    this.#notices = new QueueNotices(gateway.sessions, gateway.log);
+    this.#notices = new QueueNotices(gateway.sessions, gateway.pools, gateway.log);
     this.#dialects = new Map(dialectsOf(gateway).map((dialect) => [dialect.path, dialect]));
     const options = { noServer: true, perMessageDeflate: false, clientTracking: false } as const;
     this.#clients = new WebSocketServer({

@@ -1,6 +1,7 @@
 /** A stored upload becomes a session. */
 import { randomUUID } from 'node:crypto';
 import type { FileInput, SessionRef } from '../../workflows/contract.ts';
+import type { WebhookTarget } from '../../workflows/webhook/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import type { Choice } from '../protocol.ts';
@@ -8,25 +9,37 @@ import { webhookFor } from '../webhooks/target.ts';
 import { discardUpload } from './stored-upload.ts';
 import type { StoredUpload } from './stored-upload.ts';
 
-/** Starts the session of a file; where that fails the upload is let go of. @param id of the session; one of ours if none is given */
+export interface FileSessionOptions {
+  /** Of the session; one of ours if none is given. */
+  readonly id?: string | undefined;
+  /** What an Idempotency-Key must come with again. */
+  readonly fingerprint?: string | null;
+  /** The upload was there before: it stays where no session can be started. */
+  readonly keepUpload?: boolean;
+  /** Who is told of its end, where that is no webhook of Longhand's own. */
+  readonly target?: WebhookTarget | undefined;
+}
+
+/** Starts the session of a file; where that fails the upload is let go of. */
 export async function startFileSession(
   gateway: Gateway,
-  { uploadId, bytes, fileName }: StoredUpload & { readonly fileName: string },
+  { uploadId, bytes, fileName }: Pick<StoredUpload, 'uploadId' | 'bytes'> & { readonly fileName: string },
   { webhook, ...choice }: Choice,
-  id: string = randomUUID(),
+  { id = randomUUID(), fingerprint = null, keepUpload = false, target }: FileSessionOptions = {},
 ): Promise<SessionRef> {
   const { tenant, weightOf, bounds } = gateway.settings;
   const ref = { tenant, id };
   const start = async (): Promise<void> => {
-    const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...(await webhookFor(gateway, webhook)) };
-    const input: FileInput = { kind: 'file', ...spec, uploadId, fileName, uploadBytes: bytes };
+    const told = target === undefined ? await webhookFor(gateway, webhook) : { webhook: target };
+    const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...told };
+    const file = { uploadId, fileName, uploadBytes: bytes, ...(fingerprint === null ? {} : { fingerprint }) };
+    const input: FileInput = { kind: 'file', ...spec, ...file };
     await gateway.sessions.startFile(input);
   };
   await start().catch(async (error: unknown) => {
     // Temporal may have started it all the same: then its upload is needed.
-    if (!(error instanceof Failure && error.type === 'temporal_unavailable')) {
-      await discardUpload(gateway, { uploadId, bytes });
-    }
+    const mayBeStarted = error instanceof Failure && error.type === 'temporal_unavailable';
+    if (!mayBeStarted && !keepUpload) await discardUpload(gateway, { uploadId });
     throw error;
   });
   return ref;

@@ -8,7 +8,7 @@ import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { shown } from '../protocol.ts';
 import { discardUpload, refuseLargeBody, storeUpload } from './stored-upload.ts';
-import type { StoredUpload } from './stored-upload.ts';
+import type { Keeping, StoredUpload } from './stored-upload.ts';
 
 /** Fields by name, each with its values in the order in which they came. */
 export type FormFields = ReadonlyMap<string, readonly string[]>;
@@ -18,6 +18,8 @@ export interface FormRules<T> {
   /** Of one value. */
   readonly maxFieldBytes: number;
   readonly maxFields: number;
+  /** `store` if not given. */
+  readonly keeping?: Keeping;
   /** Why a field is refused by its name alone, whatever its value; null: it is not. */
   refuse?(name: string): Error | null;
   /** Throws what is wrong with the fields; what was stored is let go of then. */
@@ -41,7 +43,7 @@ export async function receiveForm<T>(
   refuseLargeBody(gateway, request);
   const form = openForm(request, rules);
   const fields = collectFields(form, rules);
-  const files = collectFile(form, gateway);
+  const files = collectFile(form, (body) => storeUpload(gateway, body, rules.keeping));
   const cut = await pipeline(request, form).then(() => null, cutOff);
   if (cut !== null) files.end(cut);
   const file = await files.stored(cut);
@@ -88,7 +90,7 @@ function collectFields(form: BusboyInstance, rules: FormRules<unknown>) {
   return { values, faults };
 }
 
-function collectFile(form: BusboyInstance, gateway: Gateway) {
+function collectFile(form: BusboyInstance, keep: (body: AsyncIterable<Buffer>) => Promise<StoredUpload>) {
   const faults: Failure[] = [];
   const streams: Readable[] = [];
   let stored: Promise<StoredUpload & { fileName: string }> | null = null;
@@ -103,7 +105,7 @@ function collectFile(form: BusboyInstance, gateway: Gateway) {
     }
     // Left off in the middle, the part must be read on, or the rest of the form never comes.
     const body = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-    stored = storeUpload(gateway, body).then((at) => ({ ...at, fileName }));
+    stored = keep(body).then((at) => ({ ...at, fileName }));
     stored.catch(() => stream.resume());
   });
   const none = () => new Failure('invalid_upload', 'the form has no part `file`');

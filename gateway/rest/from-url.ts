@@ -1,59 +1,66 @@
 /** A session from a file that is at an address: checked here, fetched by the session itself. */
-import type { Request } from 'express';
-import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
-import type { FileInput, SessionRef } from '../../workflows/contract.ts';
+import type { FileInput } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { MAX_URL_LENGTH, chooseModel } from '../protocol.ts';
+import { chooseModel } from '../protocol.ts';
+import type { Choice } from '../protocol.ts';
+import { newUploadId } from '../uploads/upload-id.ts';
 import { webhookFor } from '../webhooks/target.ts';
-import { readJson } from './json-body.ts';
-import { uploadParameters } from './schemas.ts';
-import { queryOf } from './session-ref.ts';
-import { plainName } from './upload.ts';
+import { plainName } from './file-name.ts';
+import type { UploadParameters } from './upload.ts';
 
-const MAX_JSON_BYTES = 16 << 10;
-
-export const fromUrlBody = z.strictObject({
-  url: z.string().max(MAX_URL_LENGTH).describe('where the file is: http or https, at a public address'),
-  ...uploadParameters.shape,
-});
-
-/** Starts the session; what is at the address is known later. */
-export async function startFromUrl(gateway: Gateway, request: Request): Promise<SessionRef> {
-  const [inQuery] = Object.keys(queryOf(request));
-  if (inQuery !== undefined) {
-    throw new Failure('invalid_parameter', `${inQuery}: beside a JSON body everything stands in the body`);
-  }
-  const { value } = await readJson(request, fromUrlBody, MAX_JSON_BYTES);
-  const input = await inputOf(gateway, value);
-  await gateway.sessions.startFile(input);
-  return input.ref;
+export interface AtUrl extends UploadParameters {
+  readonly url: string;
 }
 
-async function inputOf(gateway: Gateway, body: z.output<typeof fromUrlBody>): Promise<FileInput> {
-  const { tenant, weightOf, bounds, catalogue } = gateway.settings;
-  const { url, session, filename } = body;
-  const { webhook, ...choice } = chooseModel(body, catalogue);
-  const refusal = await gateway.outbound.refusal(url);
-  if (refusal !== null) throw new Failure('forbidden_address', `url: the address ${refusal}`);
-  const source = new URL(url);
+/** Starts the session; what is at the address is known later. @throws Failure `forbidden_address` */
+export async function startFromUrl(
+  gateway: Gateway,
+  body: AtUrl,
+  id: string,
+  fingerprint: string | null,
+): Promise<void> {
+  const { webhook, ...choice } = chooseModel(body, gateway.settings.catalogue);
+  const input = await fileAt(gateway, body.url, choice, id);
+  await gateway.sessions.startFile({
+    ...input,
+    ...(await webhookFor(gateway, webhook)),
+    ...(body.filename === undefined ? {} : { fileName: plainName(body.filename) }),
+    ...(fingerprint === null ? {} : { fingerprint }),
+  });
+}
+
+/** Input of a session whose file is at an address; nobody is told of its end. @throws Failure `forbidden_address` */
+export async function fileAt(
+  gateway: Gateway,
+  url: string,
+  choice: Omit<Choice, 'webhook'>,
+  id: string,
+): Promise<FileInput> {
+  const { tenant, weightOf, bounds } = gateway.settings;
+  const source = await allowedUrl(gateway, url);
   return {
     kind: 'file',
-    ref: { tenant, id: session ?? randomUUID() },
+    ref: { tenant, id },
     ...choice,
     weight: weightOf(tenant),
     bounds,
-    ...(await webhookFor(gateway, webhook)),
-    uploadId: randomUUID(),
+    uploadId: newUploadId(),
     uploadBytes: 0,
-    fileName: plainName(filename ?? fileNameOf(source)),
+    fileName: plainName(fileNameOf(source)),
     sourceUrl: source.href,
   };
 }
 
+/** @throws Failure `forbidden_address` */
+export async function allowedUrl(gateway: Gateway, url: string): Promise<URL> {
+  const refusal = await gateway.outbound.refusal(url);
+  if (refusal !== null) throw new Failure('forbidden_address', `url: the address ${refusal}`);
+  return new URL(url);
+}
+
 /** The last part of the path, as it is meant. */
-function fileNameOf({ pathname }: URL): string {
+export function fileNameOf({ pathname }: URL): string {
   const last = pathname.slice(pathname.lastIndexOf('/') + 1);
   try {
     return decodeURIComponent(last);

@@ -2,15 +2,19 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { describeEvents } from './openapi/events.ts';
 import { describeHealth } from './openapi/health.ts';
+import { describePools } from './openapi/pools.ts';
 import { describeSessions } from './openapi/sessions.ts';
+import { describeUploads } from './openapi/uploads.ts';
 import { describeWebhooks } from './openapi/webhooks.ts';
 import { describeWorkers } from './openapi/workers.ts';
 
 const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
   describeSessions,
+  describeUploads,
   describeEvents,
   describeWebhooks,
   describeWorkers,
+  describePools,
   describeHealth,
 ];
 

@@ -12,22 +12,19 @@ const LOGGED: readonly FailureType[] = ['internal', 'storage_full', 'storage_cor
 export const isLogged = ({ type }: Failure): boolean => LOGGED.includes(type);
 
 export function sendProblem(request: Request, response: Response, failure: Failure): void {
-  const { httpStatus, title, retryable } = failure.row;
+  const { httpStatus } = failure.row;
   if (httpStatus === 503 || httpStatus === 429) response.setHeader('Retry-After', RETRY_AFTER_S);
   response
     .status(httpStatus)
     .type('application/problem+json')
-    .send(
-      JSON.stringify({
-        type: `urn:longhand:problem:${failure.type}`,
-        title,
-        status: httpStatus,
-        detail: failure.message,
-        instance: request.path,
-        code: failure.type,
-        retryable,
-      }),
-    );
+    .send(JSON.stringify(problemOf(failure, request.path)));
+}
+
+/** @param instance path of the request */
+export function problemOf(failure: Failure, instance: string) {
+  const { httpStatus: status, title, retryable } = failure.row;
+  const { type: code, message: detail } = failure;
+  return { type: `urn:longhand:problem:${code}`, title, status, detail, instance, code, retryable };
 }
 
 /** The one error handler: what is no failure of ours is logged and told as `internal`. */

@@ -4,11 +4,12 @@ import type { z } from 'zod';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { LISTS, parseParameters, queryObject, targetOf } from '../protocol.ts';
+import { plainName } from './file-name.ts';
 import { isForm, receiveForm } from './form.ts';
 import type { FormFields } from './form.ts';
 import { uploadParameters } from './schemas.ts';
 import { refuseLargeBody, storeUpload } from './stored-upload.ts';
-import type { StoredUpload } from './stored-upload.ts';
+import type { Keeping, StoredUpload } from './stored-upload.ts';
 
 export type UploadParameters = z.output<typeof uploadParameters>;
 
@@ -20,14 +21,13 @@ export interface Upload extends StoredUpload {
 
 const MAX_FIELD_BYTES = 1024;
 const MAX_FIELDS = 32;
-const UNNAMED = 'audio';
-const MAX_NAME_LENGTH = 255;
 
 /** @param check throws when the parameters are wrong; for a raw body before a byte is stored. */
 export async function receiveUpload(
   gateway: Gateway,
   request: Request,
   check: (parameters: UploadParameters) => void,
+  keeping: Keeping = 'store',
 ): Promise<Upload> {
   const query = queryObject(targetOf(request.url).query);
   refuseLargeBody(gateway, request);
@@ -38,12 +38,13 @@ export async function receiveUpload(
   };
   if (!isForm(request)) {
     const parameters = read(query);
-    const stored = await storeUpload(gateway, request);
+    const stored = await storeUpload(gateway, request, keeping);
     return { ...stored, fileName: plainName(parameters.filename ?? ''), parameters };
   }
   const { fields: parameters, ...file } = await receiveForm(gateway, request, {
     maxFieldBytes: MAX_FIELD_BYTES,
     maxFields: MAX_FIELDS,
+    keeping,
     read: (fields) => read(once(fields, query)),
   });
   return { ...file, fileName: plainName(parameters.filename ?? file.fileName), parameters };
@@ -65,11 +66,4 @@ function once(fields: FormFields, query: Record<string, string | string[]>): Rec
     values[name] = value;
   }
   return values;
-}
-
-/** A file name as it may be shown: no path, no control or direction characters, not endless. */
-export function plainName(name: string): string {
-  const [last = ''] = name.split(/[/\\]/).slice(-1);
-  const plain = last.replaceAll(/[\p{Cc}\p{Cf}]/gu, '').slice(0, MAX_NAME_LENGTH);
-  return plain.toWellFormed().trim() || UNNAMED;
 }

@@ -61,6 +61,12 @@ function atMostEvery<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
   };
 }
 
+/** Which upload a file is made from, for whoever removes uploads; and what it was asked for with. */
+const uploadMemo = (spec: SessionSpec & Partial<FileInput>) => ({
+  ...(spec.uploadId === undefined ? {} : { uploadId: spec.uploadId }),
+  ...(spec.fingerprint === undefined ? {} : { fingerprint: spec.fingerprint }),
+});
+
 export class TemporalSessions implements SessionsPort {
   readonly #client: Client;
   readonly #deadlineMs: number;
@@ -106,7 +112,7 @@ export class TemporalSessions implements SessionsPort {
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
       typedSearchAttributes: specAttributes(spec, kind),
-      memo: { startedAt: new Date().toISOString() },
+      memo: { startedAt: new Date().toISOString(), ...uploadMemo(spec) },
     } as const;
   }
 
@@ -188,6 +194,15 @@ export class TemporalSessions implements SessionsPort {
       }
       throw asOurs(error);
     }
+  }
+
+  async fingerprint(ref: SessionRef): Promise<string | null> {
+    const described = await this.#ask(() => this.#handle(ref).describe()).catch((error: unknown) => {
+      if (error instanceof Failure && error.type === 'not_found') return null;
+      throw error;
+    });
+    const fingerprint = described?.memo?.['fingerprint'];
+    return typeof fingerprint === 'string' ? fingerprint : null;
   }
 
   async probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null> {

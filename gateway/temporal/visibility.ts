@@ -152,12 +152,21 @@ export class Visibility {
     return { held, recent: { live, span } };
   }
 
-  async workers(): Promise<WorkerSummary[]> {
-    const { rows } = await this.#page(
-      `${workflowTypes(WORKFLOW.worker)} AND ExecutionStatus = 'Running'`,
-      MAX_ROWS,
-      null,
-    );
+  /** Sessions and spans that ended since: how many had a slot, and how long they had held their last ones in all. */
+  async ended(model: string, sinceMs: number): Promise<{ readonly sessions: number; readonly slotMs: number }> {
+    const which = `${workflowTypes(WORKFLOW.session, WORKFLOW.span)} AND LonghandModel = ${quoted(model)}`;
+    const since = quoted(new Date(sinceMs).toISOString());
+    const closed = `ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew' AND CloseTime > ${since}`;
+    const { rows } = await this.#page(`${which} AND ${closed}`, MAX_ROWS, null);
+    const held = rows.flatMap((row) => heldMs(row, row.closeMs ?? sinceMs));
+    return { sessions: held.length, slotMs: held.reduce((sum, ms) => sum + ms, 0) };
+  }
+
+  /** @param model of one pool only. */
+  async workers(model?: string): Promise<WorkerSummary[]> {
+    const running = `${workflowTypes(WORKFLOW.worker)} AND ExecutionStatus = 'Running'`;
+    const query = model === undefined ? running : `${running} AND LonghandModel = ${quoted(model)}`;
+    const { rows } = await this.#page(query, MAX_ROWS, null);
     return Promise.all(rows.map((row) => this.#worker(row)));
   }
 

@@ -7,7 +7,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput, S3ClientConfig } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { folderPrefix, plainKey, plainPrefix } from './keys.ts';
 import type { ObjectStore } from './port.ts';
@@ -36,22 +36,24 @@ export type OpenStore = ObjectStore & { close(): void };
 
 /** Objects in a bucket of S3 or of a server that speaks its protocol. Throws {@link StorageError}. */
 export function openS3(options: S3Options): OpenStore {
-  const client = new S3Client({
-    region: options.region,
-    ...(options.endpoint === null ? {} : { endpoint: options.endpoint, forcePathStyle: true }),
-    ...(options.credentials === null ? {} : { credentials: { ...options.credentials } }),
-    maxAttempts: 5,
-    requestChecksumCalculation: 'WHEN_SUPPORTED',
-    responseChecksumValidation: 'WHEN_SUPPORTED',
-    requestHandler: {
-      connectionTimeout: 3000,
-      socketTimeout: 20_000,
-      httpAgent: { maxSockets: 128 },
-      httpsAgent: { maxSockets: 128 },
-    },
-  });
+  const client = new S3Client(clientOptions(options));
   return new S3Store(client, options.bucket);
 }
+
+export const clientOptions = (options: S3Options): S3ClientConfig => ({
+  region: options.region,
+  ...(options.endpoint === null ? {} : { endpoint: options.endpoint, forcePathStyle: true }),
+  ...(options.credentials === null ? {} : { credentials: { ...options.credentials } }),
+  maxAttempts: 5,
+  requestChecksumCalculation: 'WHEN_SUPPORTED',
+  responseChecksumValidation: 'WHEN_SUPPORTED',
+  requestHandler: {
+    connectionTimeout: 3000,
+    socketTimeout: 20_000,
+    httpAgent: { maxSockets: 128 },
+    httpsAgent: { maxSockets: 128 },
+  },
+});
 
 class S3Store implements OpenStore {
   readonly #client: S3Client;

@@ -20,6 +20,8 @@ export interface ProcessSpec<Ready> {
   readonly orphan: 'ipc' | 'guarded';
   /** Answers once the child does its work. `ended` is aborted when the child is gone. */
   readonly ready: (child: ChildProcess, ended: AbortSignal) => Promise<Ready>;
+  /** What the child says over its channel; it is answered there, if it is still there. */
+  readonly heard?: (message: unknown, reply: (answer: object) => void) => void;
 }
 
 export interface RestartPolicy {
@@ -172,6 +174,11 @@ export class ManagedProcess<Ready> {
     this.#log.fact('started', { pid: child.pid, args });
     if (child.pid !== undefined) writePid(this.#spec.pidFile, child.pid);
     for (const stream of [child.stdout, child.stderr]) if (stream !== null) this.#copy(stream);
+    const { heard } = this.#spec;
+    const reply = (answer: object): void => {
+      if (child.connected) child.send(answer);
+    };
+    if (heard !== undefined) child.on('message', (message) => heard(message, reply));
     const ended = new AbortController();
     const exited = this.#exit(child, orphan === 'guarded', ended);
     const ready = this.#spec.ready(child, ended.signal);

@@ -13,6 +13,7 @@ import { AUDIO_PLANE_PATH } from '../../workflows/audio-plane.ts';
 import { objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type { Segment } from '../../workflows/contract.ts';
 import { watchAnswers } from './documented.ts';
+import { FakePools } from './fake-pools.ts';
 import { FakeWebhooks } from './fake-webhooks.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { MemoryObjects } from './memory-objects.ts';
@@ -51,6 +52,7 @@ const settings: GatewaySettings = {
   maxTenantSessions: 1000,
   origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
+  uploadTtlMs: 3_600_000,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,
   answerWaitMs: 60_000,
@@ -80,6 +82,7 @@ interface Line {
 /** What is shared by all gateways of an installation. */
 export class Backstage {
   readonly objects = new MemoryObjects();
+  readonly pools = new FakePools();
   readonly sessions = new FakeSessions(this.objects);
   readonly webhooks = new FakeWebhooks();
   readonly audioLog = new AudioLog(this.objects);
@@ -98,10 +101,11 @@ export class Edge {
     const say = (level: Line['level']) => (facts: object, message: string) =>
       void this.lines.push({ level, facts, message });
     const log: Log = { info: say('info'), warn: say('warn'), error: say('error') };
-    const { objects, sessions, audioLog, webhooks } = backstage;
+    const { objects, sessions, pools, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
     const decoders = new LiveDecoders(decoderOptions);
-    const own = { address, objects, sessions, webhooks, outbound: OUTBOUND, audioLog, decoders, log };
+    const ours = { sessions, pools, webhooks, outbound: OUTBOUND, decoders, multipart: null };
+    const own = { address, objects, audioLog, log, ...ours };
     this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);

@@ -287,6 +287,12 @@ export class FakeSessions implements SessionsPort {
     this.files.push(input);
   }
 
+  async fingerprint(ref: SessionRef): Promise<string | null> {
+    await Promise.resolve();
+    this.#note('fingerprint', { ref });
+    return this.files.find((input) => input.ref.id === ref.id)?.fingerprint ?? null;
+  }
+
   async probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null> {
     await Promise.resolve();
     this.#note('probed', { ref, facts: { waitMs } });

@@ -62,7 +62,13 @@ function worker(open: () => void = () => undefined, settings: Partial<LeaseSetti
     asked.push(commit);
     return commits.promise;
   };
-  const leases = new Leases('w', engine, { commit }, { ...SETTINGS, ...settings }, () => undefined);
+  const leases = new Leases(
+    'w',
+    engine,
+    { commit },
+    { ...SETTINGS, maxSessions: Infinity, ...settings },
+    () => undefined,
+  );
   const lease = leases.grant({ workflowId: WORKFLOW, epoch: 1, model: 'en', leaseTtlMs: 60_000 });
   const stream = (generation: number, gateway: string, instance = `g${generation}`) => {
     const ref = { tenant: 'default', id: 's' };

@@ -1,6 +1,6 @@
 /** The REST API (`/openapi.json`) as the command line uses it. */
 import type { z } from 'zod';
-import type { Session } from '../../gateway/rest/sessions.ts';
+import type { Session } from '../../gateway/rest/shown-session.ts';
 import type { sessionListSchema } from '../../gateway/rest/list-schemas.ts';
 import type { workerListSchema } from '../../gateway/rest/schemas.ts';
 import type { TranscriptDocument, TranscriptFormat } from '../../workflows/contract.ts';

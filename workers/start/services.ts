@@ -68,8 +68,15 @@ export async function endStaleServices(dataDir: string, entryPoints: EntryPoints
   return (await Promise.all(ended)).flat();
 }
 
-/** All services: orchestrator, gateway, and LONGHAND_WORKERS ASR workers for each model. */
-export function services(config: Config, surroundings: Surroundings, entryPoints = ENTRY_POINTS): Service[] {
+/** How the processes of this machine are started. */
+export interface Services {
+  readonly orchestrator: Service;
+  readonly gateway: Service;
+  /** The n-th ASR worker of a model. */
+  readonly worker: (model: string, number: number) => Service;
+}
+
+export function services(config: Config, surroundings: Surroundings, entryPoints = ENTRY_POINTS): Services {
   const common = settings(config, surroundings);
   const service = (group: Group, name: string, own: Record<string, string> = {}): Service => ({
     group,
@@ -84,10 +91,12 @@ export function services(config: Config, surroundings: Surroundings, entryPoints
       ready: readyMessage,
     },
   });
-  const workers = Object.keys(surroundings.needs.models).flatMap((model) =>
-    Array.from({ length: config.LONGHAND_WORKERS }, (_, at) =>
-      service('asr', `asr-${model}-${at + 1}`, { LONGHAND_MODEL: model }),
-    ),
-  );
-  return [service('orchestrator', 'orchestrator'), service('gateway', 'gateway'), ...workers];
+  return {
+    // The workers here are ours to start and end, unless somebody said otherwise.
+    orchestrator: service('orchestrator', 'orchestrator', {
+      LONGHAND_CLUSTER: config.LONGHAND_CLUSTER === 'auto' ? 'parent' : config.LONGHAND_CLUSTER,
+    }),
+    gateway: service('gateway', 'gateway'),
+    worker: (model, number) => service('asr', `asr-${model}-${number}`, { LONGHAND_MODEL: model }),
+  };
 }

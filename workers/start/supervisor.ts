@@ -6,7 +6,8 @@ import { endStaleTemporal, temporalServer, type TemporalServer } from '../../inf
 import { internalKey, lockDataDir, StartError } from './data-dir.ts';
 import type { Needs } from './needs.ts';
 import { type Ports, takePorts } from './ports.ts';
-import { type EntryPoints, type Group, endStaleServices, type Service, services, urlHost } from './services.ts';
+import { isQuestion, LocalPools } from './local-pools.ts';
+import { type EntryPoints, type Group, endStaleServices, type Services, services, urlHost } from './services.ts';
 
 export interface SupervisorOptions {
   readonly config: Config;
@@ -40,6 +41,7 @@ export class Supervisor {
   #unlock: (() => Promise<void>) | null = null;
   #temporal: TemporalServer | null = null;
   #members: Member[] = [];
+  #pools: LocalPools | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(options: SupervisorOptions) {
@@ -68,14 +70,16 @@ export class Supervisor {
   /** Ends all at once. What is acknowledged is stored; the next start goes on from there. */
   async kill(): Promise<void> {
     const temporal = this.#temporal === null ? [] : [this.#temporal];
-    await Promise.all([...this.#members, ...temporal].map(({ process }) => process.stop(0)));
+    const processes = [...this.#members, ...temporal].map(({ process }) => process);
+    await Promise.all([...processes, ...(this.#pools?.processes ?? [])].map((process) => process.stop(0)));
     await this.stop();
   }
 
   /** Starts processes anew, e.g. because their code has changed. */
   async restart(groups: ReadonlySet<Group>): Promise<void> {
-    const chosen = this.#members.filter(({ group }) => groups.has(group));
-    await Promise.all(chosen.map(({ process }) => process.restart(this.#graceMs)));
+    const chosen = this.#members.filter(({ group }) => groups.has(group)).map(({ process }) => process);
+    if (groups.has('asr')) chosen.push(...(this.#pools?.processes ?? []));
+    await Promise.all(chosen.map((process) => process.restart(this.#graceMs)));
   }
 
   get #graceMs(): number {
@@ -93,7 +97,7 @@ export class Supervisor {
     this.#goOn();
     const key = config.LONGHAND_INTERNAL_KEY ?? (await internalKey(config.LONGHAND_DATA_DIR));
     const surroundings = { temporalAddress, httpPort: ports.http, internalKey: key, needs };
-    await this.#startServices(services(config, surroundings, this.#options.entryPoints));
+    await this.#startServices(services(config, surroundings, this.#options.entryPoints), Object.keys(needs.models));
     const host = `${urlHost(config.LONGHAND_HOST)}:${ports.http}`;
     const temporalUi = this.#temporal?.uiAddress ?? null;
     return { http: `http://${host}`, ws: `ws://${host}`, temporal: temporalAddress, temporalUi };
@@ -136,15 +140,30 @@ export class Supervisor {
     return this.#temporal.address;
   }
 
-  async #startServices(all: readonly Service[]): Promise<void> {
-    const { say } = this.#options;
-    this.#members = all.map(({ group, spec }) => ({ group, process: new ManagedProcess(spec, say) }));
+  async #startServices({ orchestrator, gateway, worker }: Services, models: readonly string[]): Promise<void> {
+    const { say, config } = this.#options;
+    const pools = new LocalPools({ worker, graceMs: this.#graceMs, say });
+    this.#pools = pools;
+    const answered = {
+      ...orchestrator,
+      spec: {
+        ...orchestrator.spec,
+        heard: (message: unknown, reply: (answer: object) => void) => {
+          if (isQuestion(message)) reply(pools.answer(message));
+        },
+      },
+    };
+    this.#members = [answered, gateway].map(({ group, spec }) => ({ group, process: new ManagedProcess(spec, say) }));
     // All of them at once: each waits for the others by itself.
-    await Promise.all(this.#members.map(({ process }) => process.start()));
+    await Promise.all([
+      ...this.#members.map(({ process }) => process.start()),
+      ...models.map((model) => pools.begin(model, config.LONGHAND_WORKERS)),
+    ]);
   }
 
   async #stop(): Promise<void> {
-    for (const group of ['asr', 'gateway', 'orchestrator'] as const) {
+    await this.#pools?.stop();
+    for (const group of ['gateway', 'orchestrator'] as const) {
       const members = this.#members.filter((member) => member.group === group);
       await Promise.all(members.map(({ process }) => process.stop(this.#graceMs)));
     }

@@ -18,6 +18,14 @@ export const BAD_PARAMETERS = ['unknown_parameter', 'invalid_parameter'] as cons
 /** The path parameter `id`. */
 export const withId = z.object({ id: z.string() });
 
+export const idempotencyHeader = z.object({
+  'Idempotency-Key': z
+    .string()
+    .max(257)
+    .optional()
+    .describe('the same key with the same request makes nothing new; with another request it is refused by 422'),
+});
+
 export const json = (schema: z.ZodType, description: string) => ({
   description,
   content: { 'application/json': { schema } },

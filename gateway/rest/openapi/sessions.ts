@@ -8,9 +8,9 @@ import {
   uploadParameters,
   verboseTranscriptSchema,
 } from '../schemas.ts';
-import { fromUrlBody } from '../from-url.ts';
 import { sessionListParameters, sessionListSchema } from '../list-schemas.ts';
-import { ALWAYS, BAD_PARAMETERS, json, problems, withId } from './parts.ts';
+import { jsonSessionBody } from '../post-bodies.ts';
+import { ALWAYS, BAD_PARAMETERS, idempotencyHeader, json, problems, withId } from './parts.ts';
 
 export function describeSessions(registry: OpenAPIRegistry): void {
   describePost(registry);
@@ -26,16 +26,17 @@ function describePost(registry: OpenAPIRegistry): void {
     path: '/v1/sessions',
     tags: ['sessions'],
     summary:
-      'Transcribe a file: any format ffmpeg reads, as a raw body, as the part `file` of a form, or from an address',
+      'Transcribe a file: any format ffmpeg reads, as a raw body, as the part `file` of a form, from an upload that came before, or from an address',
     request: {
       query: uploadParameters,
+      headers: idempotencyHeader,
       body: {
         required: true,
         content: {
           'application/octet-stream': { schema: file },
           'audio/*': { schema: file },
-          'application/json': { schema: fromUrlBody },
           'multipart/form-data': { schema: z.object({ file, ...uploadParameters.shape }) },
+          'application/json': { schema: jsonSessionBody },
         },
       },
     },
@@ -53,6 +54,11 @@ function describePost(registry: OpenAPIRegistry): void {
         'storage_unavailable',
         'storage_full',
         'session_exists',
+        'session_failed',
+        'idempotency_mismatch',
+        'not_found',
+        'upload_incomplete',
+        'upload_used',
         'upload_too_large',
         'too_long',
         'unsupported_audio',

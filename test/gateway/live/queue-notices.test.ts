@@ -1,6 +1,7 @@
 import { QueueNotices } from '../../../gateway/live/queue-notices.ts';
 import type { QueuePlace } from '../../../gateway/live/queue-notices.ts';
 import type { QueuedSession, SlotTimes, WorkerSummary } from '../../../gateway/ports.ts';
+import { FakePools } from '../../harness/fake-pools.ts';
 import { silentLog, turns } from '../../harness/quiet.ts';
 
 const { jest } = import.meta;
@@ -49,13 +50,21 @@ const second = async (): Promise<void> => {
 
 function setup() {
   const pool = new Pool();
-  const notices = new QueueNotices(pool, silentLog);
+  const scalers = new FakePools();
+  const notices = new QueueNotices(pool, scalers, silentLog);
   const follow = (id: string) => {
     const told: QueuePlace[] = [];
     return { told, stop: notices.follow('en', id, (place) => told.push(place)) };
   };
-  return { pool, follow };
+  return { pool, follow, woken: scalers.woken };
 }
+
+test('a session that waits wakes the scaler of its pool', () => {
+  const { follow, woken } = setup();
+  follow('a');
+  follow('b');
+  expect(woken).toEqual(['en', 'en']);
+});
 
 test('a session is told its place now, and when it changes, not when it does not', async () => {
   const { pool, follow } = setup();

@@ -45,7 +45,10 @@ const operation = z.object({
 const openApi = z.object({
   openapi: z.literal('3.1.0'),
   info: z.object({ title: z.string(), version: z.string(), license: z.object({ name: z.string() }) }),
-  paths: z.record(z.string().startsWith('/'), z.partialRecord(z.enum(['get', 'post', 'put', 'delete']), operation)),
+  paths: z.record(
+    z.string().startsWith('/'),
+    z.partialRecord(z.enum(['get', 'post', 'put', 'delete', 'head', 'patch']), operation),
+  ),
   components: z.object({ schemas: z.record(z.string(), z.looseObject({})) }),
 });
 

@@ -1,0 +1,65 @@
+/** What Temporal says of a pool, for its scaler: the statistics of its task queue, and its workers' own reports. */
+import type { Client } from '@temporalio/client';
+// CommonJS whose names Node does not find by itself.
+import proto from '@temporalio/proto';
+import type { PoolStatisticsPort, ReportedWorker } from '../activities/scaling.ts';
+import { Visibility } from '../gateway/temporal/visibility.ts';
+import { poolQueue, SIGNAL, workerWorkflowId } from '../workflows/contract.ts';
+
+const { TASK_QUEUE_TYPE_ACTIVITY } = proto.temporal.api.enums.v1.TaskQueueType;
+
+type Seconds = { seconds?: { toString(): string } | null; nanos?: number | null } | null | undefined;
+const milliseconds = (time: Seconds): number =>
+  time ? Number((time.seconds ?? 0).toString()) * 1000 + (time.nanos ?? 0) / 1e6 : 0;
+
+export class PoolStatistics implements PoolStatisticsPort {
+  readonly #client: Client;
+  readonly #visibility: Visibility;
+  readonly #deadlineMs: number;
+
+  /** @param deadlineMs longest wait for one answer. */
+  constructor(client: Client, deadlineMs: number) {
+    this.#client = client;
+    this.#visibility = new Visibility(client);
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** Temporal's own count, which is approximate: a task of a session that has ended counts until a worker polls it. */
+  queue(model: string) {
+    return this.#ask(async () => {
+      const { stats } = await this.#client.workflowService.describeTaskQueue({
+        namespace: this.#client.options.namespace,
+        taskQueue: { name: poolQueue(model) },
+        taskQueueType: TASK_QUEUE_TYPE_ACTIVITY,
+        reportStats: true,
+      });
+      return {
+        sessions: Number((stats?.approximateBacklogCount ?? 0).toString()),
+        oldestMs: milliseconds(stats?.approximateBacklogAge),
+        perSecond: stats?.tasksAddRate ?? 0,
+      };
+    });
+  }
+
+  workers(model: string): Promise<ReportedWorker[]> {
+    return this.#ask(async () => {
+      const workers = await this.#visibility.workers(model);
+      return workers.map(({ workerId, host, pid, slots, draining, sessions, startedAt, readyAt = startedAt }) => ({
+        ...{ workerId, host, pid, slots, draining, sessions },
+        readyAtMs: Date.parse(readyAt),
+      }));
+    });
+  }
+
+  ended(model: string, sinceMs: number) {
+    return this.#ask(() => this.#visibility.ended(model, sinceMs));
+  }
+
+  async drain(workerId: string): Promise<void> {
+    await this.#ask(() => this.#client.workflow.getHandle(workerWorkflowId(workerId)).signal(SIGNAL.drain));
+  }
+
+  #ask<T>(call: () => Promise<T>): Promise<T> {
+    return this.#client.withDeadline(Date.now() + this.#deadlineMs, call);
+  }
+}

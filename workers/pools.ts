@@ -1,0 +1,48 @@
+/** The pools of an installation: each model's scaling workflow is started, and told the policy it is to follow. */
+import type { Client } from '@temporalio/client';
+import { CONTROL_QUEUE, WORKFLOW } from '../workflows/contract.ts';
+import { POOL_SIGNAL, poolWorkflowId } from '../workflows/pool/contract.ts';
+import type { PoolInput } from '../workflows/pool/contract.ts';
+import type { Policy } from '../workflows/pool/policy.ts';
+
+export interface PoolBounds {
+  readonly minWorkers: number;
+  readonly maxWorkers: number;
+  readonly slotsPerWorker: number;
+}
+
+/** Without a policy file: workers for the sessions there are and for one more, and no calendar and no forecast. */
+export const plainPolicy = ({ minWorkers, maxWorkers, slotsPerWorker }: PoolBounds): Policy => ({
+  timeZone: 'UTC',
+  minWorkers,
+  maxWorkers,
+  slotsPerWorker,
+  calendar: null,
+  headroom: { idleSlots: 1, idleShare: 0 },
+  backlog: { afterMs: 0 },
+  forecast: null,
+  startUp: { expectedMs: 10_000, failedAfterMs: 120_000 },
+  scaleDown: { coolDownMs: 60_000, hysteresisShare: 0 },
+  burst: null,
+  prices: null,
+});
+
+/** Starts the scaler of each model, or tells the one that runs what has changed. */
+export async function configurePools(
+  client: Client,
+  policies: Readonly<Record<string, Policy>>,
+  tickMs: number,
+): Promise<void> {
+  await Promise.all(
+    Object.entries(policies).map(([model, policy]) => {
+      const input: PoolInput = { model, policy, tickMs, carried: null };
+      return client.workflow.signalWithStart(WORKFLOW.pool, {
+        taskQueue: CONTROL_QUEUE,
+        workflowId: poolWorkflowId(model),
+        args: [input],
+        signal: POOL_SIGNAL.configure,
+        signalArgs: [policy, tickMs],
+      });
+    }),
+  );
+}
