@@ -75,17 +75,22 @@ export function targetOf(url = '/'): { readonly path: string; readonly query: UR
   return { path, query: new URLSearchParams(query.join('?')) };
 }
 
-/** Parameters that may be given more than once, and are lists. */
+/** A repeated parameter is an error too: which one was meant is not for us to guess. */
+export function queryObject(query: URLSearchParams): Record<string, string> {
+  const names = [...query.keys()];
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new Failure('invalid_parameter', `${shown(twice)}: given more than once`);
+  return Object.fromEntries(query);
+}
+
+/** Parameters of our own API that may be given more than once, and are lists. */
 export const LISTS: readonly string[] = ['label'];
 
-/** A parameter that is repeated, and is no list, is an error too: which one was meant is not for us to guess. */
-export function queryObject(query: URLSearchParams): Record<string, string | string[]> {
-  const names = [...query.keys()];
-  const twice = names.find((name, i) => names.indexOf(name) !== i && !LISTS.includes(name));
-  if (twice !== undefined) throw new Failure('invalid_parameter', `${shown(twice)}: given more than once`);
-  const single = [...query].filter(([name]) => !LISTS.includes(name));
+/** As {@link queryObject}, with {@link LISTS}. */
+export function queryWithLists(query: URLSearchParams): Record<string, string | string[]> {
+  const single = new URLSearchParams([...query].filter(([name]) => !LISTS.includes(name)));
   const lists = LISTS.filter((name) => query.has(name)).map((name) => [name, query.getAll(name)] as const);
-  return Object.fromEntries<string | string[]>([...single, ...lists]);
+  return { ...queryObject(single), ...Object.fromEntries(lists) };
 }
 
 /** A client's own word, shortened, for an error message. */
@@ -130,7 +135,7 @@ export function chooseModel({ model, language, priority, webhook, label = [] }: 
 }
 
 export function parseLiveRequest(query: URLSearchParams, catalogue: Catalogue): LiveRequest {
-  const given = parseParameters(liveParameters, queryObject(query));
+  const given = parseParameters(liveParameters, queryWithLists(query));
   const { encoding, channels } = given;
   return {
     ...chooseModel(given, catalogue),

@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import type { z } from 'zod';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { LISTS, parseParameters, queryObject, targetOf } from '../protocol.ts';
+import { LISTS, parseParameters, queryWithLists, targetOf } from '../protocol.ts';
 import { plainName } from './file-name.ts';
 import { isForm, receiveForm } from './form.ts';
 import type { FormFields } from './form.ts';
@@ -29,7 +29,7 @@ export async function receiveUpload(
   check: (parameters: UploadParameters) => void,
   keeping: Keeping = 'store',
 ): Promise<Upload> {
-  const query = queryObject(targetOf(request.url).query);
+  const query = queryWithLists(targetOf(request.url).query);
   refuseLargeBody(gateway, request);
   const read = (given: object): UploadParameters => {
     const parameters = parseParameters(uploadParameters, given);
