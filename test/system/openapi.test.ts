@@ -79,9 +79,10 @@ test('a file: posted, looked at, listed, read in each format', async () => {
   const { segments } = await finishedFile(system, 'described');
   expect(segments.length).toBeGreaterThan(0);
   await call(`GET ${session}`, '/v1/sessions/described', 200);
-  for (const format of ['json', 'txt', 'srt', 'vtt']) {
+  for (const format of ['json', 'verbose_json', 'txt', 'srt', 'vtt', 'tsv']) {
     await call(`GET ${transcript}`, `/v1/sessions/described/transcript?format=${format}`, 200);
   }
+  await call(`GET ${session}/events`, '/v1/sessions/described/events', 200);
   const page = (await call(`GET ${sessions}`, `${sessions}?limit=1`, 200)) as { sessions: unknown[] };
   expect(page.sessions).toHaveLength(1);
 });
@@ -114,6 +115,7 @@ test.each([
 test('reads that are refused', async () => {
   await call(`GET ${session}`, '/v1/sessions/nobody', 404);
   await call(`DELETE ${session}`, '/v1/sessions/nobody', 404);
+  await call(`GET ${session}/events`, '/v1/sessions/nobody/events', 404);
   await call(`GET ${transcript}`, '/v1/sessions/nobody/transcript', 404);
   await call(`GET ${transcript}`, '/v1/sessions/described/transcript?format=doc', 400);
   await call(`GET ${sessions}`, `${sessions}?limit=0`, 400);
