@@ -31,10 +31,9 @@ import { isDisabled } from './receivers.ts';
 const TEMPORAL_LIMIT_MS = 60_000;
 
 function policiesOf(config: Config): Record<string, Policy> {
-  const { LONGHAND_WORKERS: minWorkers, LONGHAND_SLOTS: slotsPerWorker } = config;
-  const maxWorkers = mostWorkers(config);
-  const models = Object.keys(config.LONGHAND_MODELS);
-  return Object.fromEntries(models.map((model) => [model, plainPolicy({ minWorkers, maxWorkers, slotsPerWorker })]));
+  const { LONGHAND_WORKERS, LONGHAND_SLOTS: slotsPerWorker, LONGHAND_SCALE_DOWN_MS: coolDownMs } = config;
+  const bounds = { minWorkers: LONGHAND_WORKERS, maxWorkers: mostWorkers(config), slotsPerWorker, coolDownMs };
+  return Object.fromEntries(Object.keys(config.LONGHAND_MODELS).map((model) => [model, plainPolicy(bounds)]));
 }
 
 /** What speaks to addresses that clients have named. */

@@ -9,10 +9,12 @@ export interface PoolBounds {
   readonly minWorkers: number;
   readonly maxWorkers: number;
   readonly slotsPerWorker: number;
+  /** Workers that are not wanted any more stay for so long. */
+  readonly coolDownMs: number;
 }
 
 /** Without a policy file: workers for the sessions there are and for one more, and no calendar and no forecast. */
-export const plainPolicy = ({ minWorkers, maxWorkers, slotsPerWorker }: PoolBounds): Policy => ({
+export const plainPolicy = ({ minWorkers, maxWorkers, slotsPerWorker, coolDownMs }: PoolBounds): Policy => ({
   timeZone: 'UTC',
   minWorkers,
   maxWorkers,
@@ -22,7 +24,7 @@ export const plainPolicy = ({ minWorkers, maxWorkers, slotsPerWorker }: PoolBoun
   backlog: { afterMs: 0 },
   forecast: null,
   startUp: { expectedMs: 10_000, failedAfterMs: 120_000 },
-  scaleDown: { coolDownMs: 60_000, hysteresisShare: 0 },
+  scaleDown: { coolDownMs, hysteresisShare: 0 },
   burst: null,
   prices: null,
 });
