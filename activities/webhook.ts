@@ -1,7 +1,13 @@
 /** Sends one webhook once, signed as Standard Webhooks 1.0.0 says. */
 import { Context } from '@temporalio/activity';
 import { Webhook } from 'standardwebhooks';
-import type { DeliverArgs, DeliveryActivities, DeliveryOutcome } from '../workflows/webhook/contract.ts';
+import type {
+  DeliverArgs,
+  DeliveryActivities,
+  DeliveryOutcome,
+  ForeignForm,
+  WebhookEvent,
+} from '../workflows/webhook/contract.ts';
 
 /** What sending webhooks needs. */
 export interface WebhookPorts {
@@ -9,6 +15,7 @@ export interface WebhookPorts {
     /** An address that may not be spoken to fails with `reason` `forbidden_address`; its message may be shown. */
     post(request: {
       readonly url: string;
+      readonly method?: 'POST' | 'PUT';
       readonly headers: Readonly<Record<string, string>>;
       readonly body: string;
       readonly timeoutMs: number;
@@ -21,6 +28,8 @@ export interface WebhookPorts {
   isDisabled(tenant: string, receiver: string): Promise<boolean>;
   /** How long a receiver may take to answer. */
   readonly timeoutMs: number;
+  /** The body of a message in another service's form. */
+  foreignBody(form: ForeignForm, tenant: string, event: WebhookEvent): Promise<string>;
 }
 
 const BEAT_MS = 1000;
@@ -44,15 +53,13 @@ async function deliver(ports: WebhookPorts, args: DeliverArgs, signal: AbortSign
   const begunMs = performance.now();
   const durationMs = (): number => Math.round(performance.now() - begunMs);
   if (await ports.isDisabled(args.tenant, args.receiver)) return { kind: 'disabled', durationMs: durationMs() };
+  const message = await messageOf(ports, args);
   // Without its secret, for some reason, nothing is sent: a receiver could not believe it.
-  if (ports.secrets.length === 0) return { kind: 'unreachable', detail: 'no secret to sign with', durationMs: 0 };
-  const body = JSON.stringify(args.event);
-  const headers = signedHeaders(ports.secrets, args.messageId, new Date(), body);
+  if (message === null) return { kind: 'unreachable', detail: 'no secret to sign with', durationMs: 0 };
   try {
     const { status, retryAfter } = await ports.http.post({
       url: args.url,
-      headers,
-      body,
+      ...message,
       timeoutMs: ports.timeoutMs,
       signal,
     });
@@ -61,6 +68,17 @@ async function deliver(ports: WebhookPorts, args: DeliverArgs, signal: AbortSign
     if (signal.aborted) throw error;
     return { ...failureOf(error, ports.timeoutMs), durationMs: durationMs() };
   }
+}
+
+/** What is sent; null when it cannot be signed. */
+async function messageOf(ports: WebhookPorts, { tenant, messageId, event, form }: DeliverArgs) {
+  if (form !== undefined) {
+    const body = await ports.foreignBody(form, tenant, event);
+    return { method: form.method, headers: { 'content-type': 'application/json' }, body };
+  }
+  if (ports.secrets.length === 0) return null;
+  const body = JSON.stringify(event);
+  return { headers: signedHeaders(ports.secrets, messageId, new Date(), body), body };
 }
 
 function signedHeaders(

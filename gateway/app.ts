@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { deepgramRoutes } from './dialects/deepgram/routes.ts';
 import { openAiRoutes } from './dialects/openai/routes.ts';
 import { EventStreams } from './events/event-streams.ts';
 import { Failure } from './failures.ts';
@@ -33,7 +34,7 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   setMaxListeners(0, ending.signal);
   const live = new LiveServer(gateway);
   const streams = new EventStreams(gateway, ending.signal);
-  const http = createServer(buildApp(gateway, streams, ending.signal));
+  const http = createServer(buildApp(gateway, live, streams, ending.signal));
   // An upload may take as long as it likes, as long as it moves.
   http.requestTimeout = 0;
   http.timeout = gateway.settings.uploadStallMs;
@@ -50,7 +51,7 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   return { http, live, streams, drain };
 }
 
-function buildApp(gateway: Gateway, streams: EventStreams, ending: AbortSignal): Express {
+function buildApp(gateway: Gateway, live: LiveServer, streams: EventStreams, ending: AbortSignal): Express {
   const isDraining = (): boolean => ending.aborted;
   const app = express();
   app.disable('x-powered-by');
@@ -69,6 +70,7 @@ function buildApp(gateway: Gateway, streams: EventStreams, ending: AbortSignal):
   });
   app.use(healthRoutes(gateway, isDraining));
   app.use('/v1', openAiRoutes(gateway, ending));
+  app.use('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending }));
   app.use('/v1', (_request, _response, next) => {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();

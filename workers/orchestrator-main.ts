@@ -24,6 +24,7 @@ import { installRuntime, openClient, openWorkerConnection } from '../infra/tempo
 import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
 import type { Policy } from '../workflows/pool/policy.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { foreignBody } from './foreign-body.ts';
 import { PoolStatistics } from './pool-statistics.ts';
 import { configurePools, plainPolicy } from './pools.ts';
 import { isDisabled } from './receivers.ts';
@@ -52,6 +53,7 @@ function openOutbound(config: Config, objects: ObjectStore, client: Client) {
     secrets: config.LONGHAND_WEBHOOK_SECRET,
     isDisabled: (tenant, receiver) => isDisabled(client, tenant, receiver),
     timeoutMs: config.LONGHAND_WEBHOOK_TIMEOUT_MS,
+    foreignBody: (form, tenant, event) => foreignBody(objects, form, tenant, event),
   });
   return { fetching, webhooks, close: () => http.close() };
 }

@@ -4,7 +4,7 @@ import { deepgramDialect } from './deepgram/live.ts';
 import type { Dialect } from './dialect.ts';
 import { nativeDialect } from './native.ts';
 
-export const dialectsOf = ({ settings: { catalogue } }: Gateway): readonly Dialect[] => [
-  nativeDialect(catalogue),
-  deepgramDialect(catalogue),
+export const dialectsOf = (gateway: Gateway): readonly Dialect[] => [
+  nativeDialect(gateway.settings.catalogue),
+  deepgramDialect(gateway),
 ];

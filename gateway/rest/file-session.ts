@@ -1,6 +1,7 @@
 /** A stored upload becomes a session. */
 import { randomUUID } from 'node:crypto';
 import type { FileInput, SessionRef } from '../../workflows/contract.ts';
+import type { WebhookTarget } from '../../workflows/webhook/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import type { Choice } from '../protocol.ts';
@@ -15,6 +16,8 @@ export interface FileSessionOptions {
   readonly fingerprint?: string | null;
   /** The upload was there before: it stays where no session can be started. */
   readonly keepUpload?: boolean;
+  /** Who is told of its end, where that is no webhook of Longhand's own. */
+  readonly target?: WebhookTarget | undefined;
 }
 
 /** Starts the session of a file; where that fails the upload is let go of. */
@@ -22,12 +25,13 @@ export async function startFileSession(
   gateway: Gateway,
   { uploadId, bytes, fileName }: Pick<StoredUpload, 'uploadId' | 'bytes'> & { readonly fileName: string },
   { webhook, ...choice }: Choice,
-  { id = randomUUID(), fingerprint = null, keepUpload = false }: FileSessionOptions = {},
+  { id = randomUUID(), fingerprint = null, keepUpload = false, target }: FileSessionOptions = {},
 ): Promise<SessionRef> {
   const { tenant, weightOf, bounds } = gateway.settings;
   const ref = { tenant, id };
   const start = async (): Promise<void> => {
-    const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...(await webhookFor(gateway, webhook)) };
+    const told = target === undefined ? await webhookFor(gateway, webhook) : { webhook: target };
+    const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...told };
     const file = { uploadId, fileName, uploadBytes: bytes, ...(fingerprint === null ? {} : { fingerprint }) };
     const input: FileInput = { kind: 'file', ...spec, ...file };
     await gateway.sessions.startFile(input);

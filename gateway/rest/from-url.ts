@@ -1,7 +1,9 @@
 /** A session from a file that is at an address: checked here, fetched by the session itself. */
+import type { FileInput } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { chooseModel } from '../protocol.ts';
+import type { Choice } from '../protocol.ts';
 import { newUploadId } from '../uploads/upload-id.ts';
 import { webhookFor } from '../webhooks/target.ts';
 import { plainName } from './file-name.ts';
@@ -18,22 +20,36 @@ export async function startFromUrl(
   id: string,
   fingerprint: string | null,
 ): Promise<void> {
-  const { tenant, weightOf, bounds, catalogue } = gateway.settings;
-  const { webhook, ...choice } = chooseModel(body, catalogue);
-  const source = await allowedUrl(gateway, body.url);
+  const { webhook, ...choice } = chooseModel(body, gateway.settings.catalogue);
+  const input = await fileAt(gateway, body.url, choice, id);
   await gateway.sessions.startFile({
+    ...input,
+    ...(await webhookFor(gateway, webhook)),
+    ...(body.filename === undefined ? {} : { fileName: plainName(body.filename) }),
+    ...(fingerprint === null ? {} : { fingerprint }),
+  });
+}
+
+/** Input of a session whose file is at an address; nobody is told of its end. @throws Failure `forbidden_address` */
+export async function fileAt(
+  gateway: Gateway,
+  url: string,
+  choice: Omit<Choice, 'webhook'>,
+  id: string,
+): Promise<FileInput> {
+  const { tenant, weightOf, bounds } = gateway.settings;
+  const source = await allowedUrl(gateway, url);
+  return {
     kind: 'file',
     ref: { tenant, id },
     ...choice,
     weight: weightOf(tenant),
     bounds,
-    ...(await webhookFor(gateway, webhook)),
     uploadId: newUploadId(),
     uploadBytes: 0,
-    fileName: plainName(body.filename ?? fileNameOf(source)),
+    fileName: plainName(fileNameOf(source)),
     sourceUrl: source.href,
-    ...(fingerprint === null ? {} : { fingerprint }),
-  });
+  };
 }
 
 /** @throws Failure `forbidden_address` */

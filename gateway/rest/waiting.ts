@@ -48,11 +48,7 @@ const KEEPALIVE_PROBE_MS = 15_000;
  * @throws {Failure} why there is none
  * @throws {WaitEnded} when the patience ended first
  */
-export async function finishedTranscript(
-  gateway: Gateway,
-  ref: SessionRef,
-  signal: AbortSignal,
-): Promise<TranscriptDocument> {
+async function finishedTranscript(gateway: Gateway, ref: SessionRef, signal: AbortSignal): Promise<TranscriptDocument> {
   const result = await resultOrEnd(gateway, ref, signal);
   if (result.state === 'cancelled') throw new Failure('session_failed', 'the session was cancelled');
   if (result.state === 'failed') throw failureOf(result.reason, result.detail);
@@ -61,7 +57,34 @@ export async function finishedTranscript(
   return JSON.parse(Buffer.from(written).toString('utf8')) as TranscriptDocument;
 }
 
+/**
+ * The transcript, as long as someone waits for it. A session whose client has gone, or is to ask again, and that nobody else
+ * knows by name, is cancelled.
+ * @throws {WaitEnded} when the client has gone, or it took too long
+ */
+export async function waitedTranscript(
+  gateway: Gateway,
+  ref: SessionRef,
+  signal: AbortSignal,
+  isNamed: boolean,
+): Promise<TranscriptDocument> {
+  try {
+    return await finishedTranscript(gateway, ref, signal);
+  } catch (error) {
+    if (!(error instanceof WaitEnded)) throw error;
+    if (!isNamed && error.why !== 'tooLong') {
+      await gateway.sessions.cancel(ref).catch((failed: unknown) => {
+        gateway.log.warn({ err: failed, session: ref.id }, 'cancelling a session that nobody waits for failed');
+      });
+    }
+    if (error.why === 'gatewayEnds') throw new Failure('shutting_down', 'this gateway ends: ask again');
+    throw error;
+  }
+}
+
 async function resultOrEnd(gateway: Gateway, ref: SessionRef, signal: AbortSignal): Promise<SessionResult> {
+  // Its end may have come before anyone waited.
+  signal.throwIfAborted();
   try {
     return await gateway.sessions.result(ref, signal);
   } catch (error) {

@@ -6,6 +6,8 @@ import type { OutboundGuard } from './guard.ts';
 
 export interface Post {
   readonly url: string;
+  /** POST unless given. */
+  readonly method?: 'POST' | 'PUT';
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   /** Until the answer's head is there. */
@@ -48,10 +50,10 @@ export class OutboundHttp {
   }
 
   /** Posts once; a redirect is an answer like any other. @throws ForbiddenAddress, or whatever went wrong on the way */
-  async post({ url, headers, body, timeoutMs, signal }: Post): Promise<PostAnswer> {
+  async post({ url, method = 'POST', headers, body, timeoutMs, signal }: Post): Promise<PostAnswer> {
     hostOf(url);
     const answer = await request(url, {
-      method: 'POST',
+      method,
       headers: { ...headers, 'user-agent': USER_AGENT },
       body,
       dispatcher: this.#agent,

@@ -27,6 +27,16 @@ export interface WebhookTarget {
   readonly retryMs: readonly number[];
   /** How long it can be sent again by hand once that is over. */
   readonly keepMs: number;
+  /** Absent: a webhook of Longhand's own, signed. */
+  readonly form?: ForeignForm;
+}
+
+/** A message as another service sends it (gateway/dialects): made of the transcript when it is sent, and not signed. */
+export interface ForeignForm {
+  readonly dialect: 'deepgram';
+  readonly method: 'POST' | 'PUT';
+  /** What the dialect needs to write it; plain JSON of its own. */
+  readonly request: object;
 }
 
 export const WEBHOOK_TYPES = ['session.completed', 'session.failed', 'session.cancelled'] as const;
@@ -67,6 +77,7 @@ export interface DeliverArgs {
   readonly url: string;
   readonly receiver: string;
   readonly event: WebhookEvent;
+  readonly form?: ForeignForm;
 }
 
 /** What came of sending it once. */

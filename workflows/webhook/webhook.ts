@@ -72,7 +72,8 @@ class Message {
       retry: { initialInterval: '1s', maximumInterval: '30s' },
       priority: { fairnessKey: tenant },
     });
-    return deliverWebhook({ tenant, messageId, url: target.url, receiver: target.receiver, event });
+    const { url, receiver, form } = target;
+    return deliverWebhook({ tenant, messageId, url, receiver, event, ...(form === undefined ? {} : { form }) });
   }
 
   /** From now on nothing is sent to this receiver, whatever the message, until somebody enables it. */

@@ -2,6 +2,7 @@
 import { Failure } from '../../failures.ts';
 import { chooseModel, shown } from '../../protocol.ts';
 import type { Catalogue, Choice } from '../../protocol.ts';
+import { modelNamed } from '../aliases.ts';
 import type { Parameters, Warning } from './parameters.ts';
 
 /** Families of Deepgram's own models: who only changes the address asks for one of them. */
@@ -26,7 +27,7 @@ export function chooseFor(parameters: Parameters, catalogue: Catalogue): Chosen 
 
 /** A model of Deepgram's that nothing here is named after is answered by the default one, and said so. */
 function modelFor(asked: string | null, catalogue: Catalogue): { model: string; warnings: Warning[] } {
-  const model = asked ?? catalogue.defaultModel;
+  const model = modelNamed(catalogue, asked ?? undefined);
   if (isServed(model, catalogue) || !DEEPGRAM_MODEL.test(model)) return { model, warnings: [] };
   const message = `${shown(model)} is not served here: model ${catalogue.defaultModel} answers`;
   return { model: catalogue.defaultModel, warnings: [{ parameter: 'model', type: 'substituted', message }] };

@@ -38,6 +38,8 @@ const SAID: Partial<Record<FailureType, Said>> = {
   },
   invalid_upload: { status: 400, code: 'Bad Request', says: 'Bad Request' },
   incomplete_upload: { status: 400, code: 'Bad Request', says: 'Bad Request' },
+  fetch_failed: { status: 400, code: 'REMOTE_CONTENT_ERROR', says: 'The remote content cannot be had' },
+  forbidden_address: { status: 400, code: 'REMOTE_CONTENT_ERROR', says: 'The remote content cannot be had' },
   upload_too_large: { status: 413, code: 'PAYLOAD_TOO_LARGE', says: 'Payload too large' },
   too_long: { status: 413, code: 'PAYLOAD_TOO_LARGE', says: 'Payload too large' },
   queue_full: { status: 429, code: 'TOO_MANY_REQUESTS', says: 'Too many requests. Please try again later' },

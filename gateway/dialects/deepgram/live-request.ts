@@ -23,6 +23,8 @@ export interface ListenRequest {
 
 /** Raw samples; or, where `raw` is null, a stream that says itself what it is. */
 export interface LiveAudio {
+  /** As the client names it; null: a container. */
+  readonly encoding: string | null;
   readonly raw: { readonly encoding: RawEncoding; readonly sampleRate: number } | null;
   readonly channels: number;
   /** Each channel is a session of its own; otherwise they are mixed. */
@@ -76,10 +78,10 @@ function audioOf(parameters: Parameters): LiveAudio {
   }
   const multichannel = parameters.isOn('multichannel') && channels > 1;
   const raw = rawOf(parameters);
-  if (raw === null) {
-    throw new Failure('invalid_parameter', `encoding: one of ${RAW_ENCODINGS.join(', ')} is needed for live audio`);
+  if (raw === null && parameters.isOn('multichannel')) {
+    throw new Failure('invalid_parameter', `multichannel: only of raw samples: encoding ${RAW_ENCODINGS.join(', ')}`);
   }
-  return { raw, channels, multichannel };
+  return { encoding: parameters.text('encoding'), raw, channels, multichannel };
 }
 
 const isRaw = (encoding: string | null): encoding is RawEncoding => RAW_ENCODINGS.some((raw) => raw === encoding);

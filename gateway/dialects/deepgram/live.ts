@@ -1,16 +1,19 @@
 /** Deepgram's live /v1/listen: https://developers.deepgram.com/reference/speech-to-text/listen-streaming. */
 import { createHash, randomUUID } from 'node:crypto';
+import type { LiveDecodersPort } from '../../audio/container.ts';
 import type { Failure } from '../../failures.ts';
-import type { Catalogue, ServerMessage } from '../../protocol.ts';
+import type { Gateway } from '../../ports.ts';
+import type { ServerMessage } from '../../protocol.ts';
 import type { Closing, Conversation, Dialect, Handshake, Line, Meeting, SessionLine } from '../dialect.ts';
+import type { AudioPath } from './audio-path.ts';
 import { Channel } from './channel.ts';
 import { parseListenMessage } from './client-messages.ts';
+import { ContainerPath } from './container-path.ts';
 import { credentialOf } from './credentials.ts';
 import { errorBody, headerText } from './errors.ts';
 import { formatOf, readListenRequest } from './live-request.ts';
 import type { ListenRequest } from './live-request.ts';
 import { rawPath } from './raw-audio.ts';
-import type { AudioPath } from './raw-audio.ts';
 import { seconds } from './words.ts';
 
 export const LISTEN_PATH = '/v1/listen';
@@ -20,9 +23,12 @@ const IDLE_MS = 10_000;
 const IDLE_REASON =
   'Deepgram did not receive audio data or a text message within the timeout window. See https://dpgr.am/net0001';
 
-export const deepgramDialect = (catalogue: Catalogue): Dialect => ({
+/** What is needed of the gateway. */
+type Needs = Pick<Gateway, 'decoders'> & { readonly settings: Pick<Gateway['settings'], 'catalogue'> };
+
+export const deepgramDialect = (gateway: Needs): Dialect => ({
   path: LISTEN_PATH,
-  meet: (handshake) => meet(handshake, catalogue),
+  meet: (handshake) => meet(handshake, gateway),
   refusal: (failure) => {
     const body = errorBody(failure, randomUUID());
     const headers = { 'dg-error': headerText(failure.message), 'dg-request-id': body.request_id };
@@ -30,13 +36,13 @@ export const deepgramDialect = (catalogue: Catalogue): Dialect => ({
   },
 });
 
-function meet({ query, headers, protocols }: Handshake, catalogue: Catalogue): Meeting {
+function meet({ query, headers, protocols }: Handshake, { settings, decoders }: Needs): Meeting {
   const protocol = credentialOf(headers, protocols)?.protocol ?? null;
-  const request = readListenRequest(query, catalogue);
+  const request = readListenRequest(query, settings.catalogue);
   return {
     ...(protocol === null ? {} : { protocol }),
     headers: { 'dg-request-id': request.id },
-    converse: (line) => new LiveListen(line, request),
+    converse: (line) => new LiveListen(line, request, decoders),
   };
 }
 
@@ -56,7 +62,7 @@ class LiveListen implements Conversation {
   #doneChannels = 0;
   #audioMs = 0;
 
-  constructor(line: Line, request: ListenRequest) {
+  constructor(line: Line, request: ListenRequest, decoders: LiveDecodersPort) {
     this.#line = line;
     this.#request = request;
     const { audio } = request;
@@ -70,7 +76,7 @@ class LiveListen implements Conversation {
       };
       return new Channel([index, count], request, bytesPerMs, events);
     });
-    this.#path = this.#openPath();
+    this.#path = this.#openPath(decoders);
   }
 
   begin(): void {
@@ -112,6 +118,10 @@ class LiveListen implements Conversation {
     this.#channels[0]?.heard(throughMs);
   }
 
+  press(isFull: boolean): void {
+    this.#path.press?.(isFull);
+  }
+
   fail(failure: Failure): Closing {
     const closing = closingOf(failure);
     this.#send({ type: 'Error', variant: failure.type, description: failure.message, message: closing.reason });
@@ -120,16 +130,18 @@ class LiveListen implements Conversation {
 
   gone(): void {
     if (this.#idleTimer !== null) clearInterval(this.#idleTimer);
+    this.#path.close?.();
     for (const channel of this.#channels) channel.close();
   }
 
-  #openPath(): AudioPath {
+  #openPath(decoders: LiveDecodersPort): AudioPath {
     const { audio } = this.#request;
     const give = (session: number, bytes: Buffer): void => {
       this.#channels[session]?.sent(bytes.length);
       this.#sessions[session]?.audio(bytes);
     };
-    return rawPath(audio.raw?.encoding ?? 'linear16', audio, give);
+    if (audio.raw !== null) return rawPath(audio.raw.encoding, audio, give);
+    return new ContainerPath(decoders, audio.encoding, this.#line, (pcm) => give(0, pcm));
   }
 
   #message(data: Buffer): void {

@@ -73,7 +73,12 @@ export const PARAMETERS = {
   paragraphs: row(FILE, 'supported', 'boolean', 'cut between sentences, at pauses and after five'),
   utterances: row(FILE, 'supported', 'boolean', 'cut at pauses'),
   utt_split: row(FILE, 'supported', 'seconds', 'the pause between utterances, 0.8 s by default'),
-  callback: row(FILE, 'supported', 'text', 'the result is sent to this address'),
+  callback: row(
+    FILE,
+    'supported',
+    'text',
+    'the result is sent to this address, again and again for five minutes until it is received',
+  ),
   callback_method: row(FILE, 'supported', ['POST', 'PUT', 'post', 'put'], 'how it is sent'),
   tag: row(BOTH, 'supported', 'text', 'given back in `metadata.tags`', list),
   extra: row(BOTH, 'supported', 'text', '`key:value`, given back in `metadata.extra`', list),

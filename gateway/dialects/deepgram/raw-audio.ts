@@ -1,13 +1,7 @@
 /** Raw samples of a Deepgram client on their way to its sessions. */
+import type { AudioPath } from './audio-path.ts';
 import type { LiveAudio } from './live-request.ts';
 import type { RawEncoding } from './parameters.ts';
-
-/** A client's audio, cut anywhere, in; each session's audio out. */
-export interface AudioPath {
-  take(bytes: Buffer): void;
-  /** No more comes; resolves once all of it is given. */
-  end(): Promise<void>;
-}
 
 /** @param give a session's audio; without `multichannel` all of it is session 0's */
 type Give = (session: number, audio: Buffer) => void;

@@ -10,7 +10,7 @@ import { startFileSession, refuseUndecodable } from '../../rest/file-session.ts'
 import { isForm, receiveForm } from '../../rest/form.ts';
 import { refuseOtherMethods } from '../../rest/methods.ts';
 import { plainName } from '../../rest/file-name.ts';
-import { finishedTranscript, patience, WaitEnded } from '../../rest/waiting.ts';
+import { patience, waitedTranscript, WaitEnded } from '../../rest/waiting.ts';
 import { modelNames } from '../aliases.ts';
 import { answerOf } from './answer.ts';
 import { streamTranscript } from './event-stream.ts';
@@ -82,7 +82,7 @@ async function transcribe(
     gateway,
     ref,
     patience(response, gateway.settings.answerWaitMs, gatewayEnds),
-    named === null,
+    named !== null,
   );
   // Whoever does not get as far as to wait for it need not hear how it went.
   finished.catch(() => undefined);
@@ -105,26 +105,17 @@ async function answer(
   response.type(contentType).send(body);
 }
 
-/**
- * The transcript, as long as someone waits for it. A session whose client has gone, or is to ask again, and that nobody else
- * knows by name, is cancelled.
- */
+/** The transcript; one that is not ready in time has an answer of its own. */
 async function waitFor(
   gateway: Gateway,
   ref: SessionRef,
   signal: AbortSignal,
-  isUnknown: boolean,
+  isNamed: boolean,
 ): Promise<TranscriptDocument> {
   try {
-    return await finishedTranscript(gateway, ref, signal);
+    return await waitedTranscript(gateway, ref, signal, isNamed);
   } catch (error) {
     if (!(error instanceof WaitEnded)) throw error;
-    if (isUnknown && error.why !== 'tooLong') {
-      await gateway.sessions.cancel(ref).catch((failed: unknown) => {
-        gateway.log.warn({ err: failed, session: ref.id }, 'cancelling a session that nobody waits for failed');
-      });
-    }
-    if (error.why === 'gatewayEnds') throw new Failure('shutting_down', 'this gateway ends: ask again');
     throw new OpenAiRefusal(
       `The transcript was not ready in time. Its session goes on: GET /v1/sessions/${ref.id}/transcript`,
       null,

@@ -1,4 +1,5 @@
 /** A Deepgram client that says nothing: closed after ten seconds, unless its silence is ours. */
+import type { LiveDecodersPort } from '../../../../gateway/audio/container.ts';
 import { deepgramDialect } from '../../../../gateway/dialects/deepgram/live.ts';
 import type { Line } from '../../../../gateway/dialects/dialect.ts';
 
@@ -31,8 +32,13 @@ function begun() {
     },
   };
   const catalogue = { defaultModel: 'en', models: { en: { languages: ['en'] } }, aliases: {} };
+  const decoders: LiveDecodersPort = {
+    open: () => {
+      throw new Error('nothing is decoded here');
+    },
+  };
   const query = new URLSearchParams('encoding=linear16&sample_rate=16000');
-  const conversation = deepgramDialect(catalogue)
+  const conversation = deepgramDialect({ settings: { catalogue }, decoders })
     .meet({ path: '/v1/listen', query, headers: {}, protocols: [] })
     .converse(line);
   conversation.begin();

@@ -1,16 +1,21 @@
 /** Deepgram's live address at a gateway: real WebSockets, mostly Deepgram's own SDK; the workflows by their rules. */
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DeepgramClient } from '@deepgram/sdk';
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
 import type { Segment } from '../../../../workflows/contract.ts';
 import { Edge } from '../../../harness/edge.ts';
 import type { Worker } from '../../../harness/edge.ts';
+import { encode } from '../../../harness/encode.ts';
 import { turns } from '../../../harness/quiet.ts';
 import { Inbox } from '../../../harness/sockets.ts';
+import { SOUND_MS, loudness, sound, wav } from '../../../harness/sound.ts';
 
 let edge: Edge;
 beforeEach(async () => {
@@ -340,6 +345,61 @@ describe('audio', () => {
   });
 });
 
+/** The sound as Opus in Ogg. */
+async function compressed(): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'longhand-deepgram-'));
+  try {
+    await writeFile(join(folder, 'plain.wav'), wav(sound()));
+    await encode(folder, 'plain.wav', [{ name: 'sound.ogg', options: ['-c:a', 'libopus'] }]);
+    return await readFile(join(folder, 'sound.ogg'));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+describe('a stream that says itself what it is', () => {
+  test.each(['', 'encoding=opus', 'encoding=flac'])('a WAV file is taken as its samples (%s)', async (query) => {
+    const client = await dial(`session=s&${query}`);
+    const worker = await workerOf('s');
+    const samples = sound();
+    const file = wav(samples);
+    client.socket.send(file.subarray(0, 50));
+    client.socket.send(file.subarray(50));
+    expect((await worker.inbox.audioOf(samples.length)).equals(samples)).toBe(true);
+    client.say({ type: 'CloseStream' });
+    await edge.sessions.until('s', (state) => state.audioEndByte === samples.length);
+  });
+
+  test('a compressed one is decoded as it comes, and ends with all of it', async () => {
+    const client = await dial('session=s');
+    const worker = await workerOf('s');
+    const file = await compressed();
+    for (let at = 0; at < file.length; at += 1000) client.socket.send(file.subarray(at, at + 1000));
+    client.say({ type: 'CloseStream' });
+    await edge.sessions.until('s', (state) => (state.audioEndByte ?? 0) > SOUND_MS * 31);
+    await worker.inbox.next('end');
+    expect(loudness(worker.inbox.audio)).toContain('####');
+  }, 30_000);
+
+  test('what is no audio closes with 1008 and DATA-0000', async () => {
+    const client = await dial('session=s');
+    await edge.sessions.until('s', (state) => state.client !== null);
+    client.socket.send(Buffer.from('this is no audio, and goes on for a while: '.repeat(2000)));
+    client.say({ type: 'CloseStream' });
+    expect(await client.inbox.next('Error')).toMatchObject({ variant: 'unsupported_audio' });
+    expect(await client.inbox.closed).toEqual({
+      code: 1008,
+      reason: 'DATA-0000: The payload cannot be decoded as audio',
+    });
+  }, 30_000);
+
+  test('a stream that ends before a byte of it came is a session without audio', async () => {
+    const client = await dial('session=s');
+    client.say({ type: 'CloseStream' });
+    await edge.sessions.until('s', (state) => state.audioEndByte === 0);
+  });
+});
+
 describe('who comes', () => {
   test.each([
     [['token', 'secret-key'], 'token'],
@@ -366,6 +426,7 @@ describe('what should not come', () => {
     [`encoding=linear16&sample_rate=fast`, 'sample_rate: "fast" is not a whole number'],
     ['encoding=linear16&sample_rate=7', 'sample_rate: 7 is not one of 8000'],
     [`${RAW}&channels=9`, 'channels: 9 is not 1 to 8'],
+    ['multichannel=true&channels=2', 'multichannel: only of raw samples'],
     [`${RAW}&interim_results=yes`, 'interim_results: "yes" is not true or false'],
     [`${RAW}&diarize=true`, 'diarize: not supported: speakers are not told apart'],
     [`${RAW}&redact=pci&redact=ssn`, 'redact: not supported'],

@@ -1,0 +1,190 @@
+/** Deepgram's own SDK, unmodified, against a whole installation: live and pre-recorded. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { DeepgramClient } from '@deepgram/sdk';
+import { wordErrors } from '../../workers/start/word-errors.ts';
+import { noise, undisturbed } from '../harness/caller.ts';
+import { wav } from '../harness/files.ts';
+import { System } from '../harness/system.ts';
+import { WebhookReceiver } from '../harness/webhook-receiver.ts';
+import { readSpeech } from '../speech/speech.ts';
+
+const SEGMENT_MS = 400;
+const SCRIPTED = { en: { engine: 'scripted', segmentMs: SEGMENT_MS } };
+const SETTINGS = { LONGHAND_WORKER_SILENCE_MS: '5000', LONGHAND_OUTBOUND_ALLOW: '127.0.0.1' };
+const CHUNK_MS = 100;
+const BYTES_PER_MS = 32;
+
+let system: System;
+const systems: System[] = [];
+beforeAll(async () => {
+  system = await System.start({ models: SCRIPTED, workers: 3, settings: SETTINGS });
+  systems.push(system);
+}, 120_000);
+afterAll(() => Promise.all(systems.map((each) => each.stop())), 60_000);
+
+const clientOf = (of: System) => new DeepgramClient({ apiKey: 'any', baseUrl: of.httpUrl, maxRetries: 0 });
+
+interface Heard {
+  readonly type: string;
+  readonly is_final?: boolean;
+  readonly start?: number;
+  readonly channel?: { readonly alternatives: readonly { readonly transcript: string }[] };
+}
+
+/** A stream of 16 kHz mono s16le by the SDK. @param speed times real time */
+class Stream {
+  readonly heard: Heard[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #closed: number | null = null;
+
+  async speak(of: System, session: string, audio: Buffer, speed = 1): Promise<void> {
+    const socket = await clientOf(of).listen.v1.connect({
+      model: 'nova-3',
+      encoding: 'linear16',
+      sample_rate: 16_000,
+      punctuate: 'true',
+      interim_results: 'true',
+      vad_events: 'true',
+      queryParams: { session },
+      reconnectAttempts: 0,
+      Authorization: 'any',
+    });
+    socket.on('message', (message) => {
+      this.heard.push(message as Heard);
+      this.#wake();
+    });
+    socket.on('close', ({ code }) => {
+      this.#closed = code;
+      this.#wake();
+    });
+    socket.connect();
+    await socket.waitForOpen();
+    const chunk = CHUNK_MS * BYTES_PER_MS;
+    for (let at = 0; at < audio.length; at += chunk) {
+      socket.sendMedia(audio.subarray(at, at + chunk));
+      await pause(CHUNK_MS / speed);
+    }
+    socket.sendCloseStream({ type: 'CloseStream' });
+    await this.until(() => this.#closed !== null);
+  }
+
+  get closeCode(): number | null {
+    return this.#closed;
+  }
+
+  get finals(): string[] {
+    const finals = this.heard.filter(({ type, is_final: isFinal }) => type === 'Results' && isFinal === true);
+    return finals.map(({ channel }) => channel?.alternatives[0]?.transcript ?? '');
+  }
+
+  count(type: string): number {
+    return this.heard.filter((message) => message.type === type).length;
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}
+
+test('a worker that is killed, and a handover, in the middle of a stream: every word once, and the client notices neither', async () => {
+  const audio = noise('deepgram', 8000);
+  const stream = new Stream();
+  const spoken = stream.speak(system, 'killed', audio);
+  await stream.until(() => stream.finals.length >= 3);
+  await (await system.workerOf('killed')).kill();
+  await stream.until(() => stream.finals.length >= 8);
+  const moved = await fetch(`${system.httpUrl}/v1/sessions/killed/handover`, { method: 'POST' });
+  expect(moved.status).toBe(202);
+  await spoken;
+  expect(stream.closeCode).toBe(1000);
+  expect(stream.finals).toEqual(await undisturbed(audio, SEGMENT_MS));
+  expect(stream.heard.at(-1)).toMatchObject({ type: 'Metadata', request_id: 'killed', duration: 8, channels: 1 });
+  expect(stream.count('Metadata')).toBe(1);
+  expect(stream.count('SpeechStarted')).toBeGreaterThan(0);
+  const session = (await system.json('/v1/sessions/killed')) as { state: string; epoch: number; kind: string };
+  expect(session).toMatchObject({ kind: 'live', state: 'completed', epoch: 3 });
+  await system.addWorker();
+}, 60_000);
+
+describe('pre-recorded', () => {
+  const audio = noise('deepgram-file', 5000);
+  const expected = async () => (await undisturbed(audio, SEGMENT_MS)).join(' ');
+
+  async function transcribed(body: Uint8Array, query: Record<string, string | number> = {}) {
+    const { data, rawResponse } = await clientOf(system)
+      .listen.v1.media.transcribeFile(Buffer.from(body), { model: 'en', smart_format: true }, { queryParams: query })
+      .withRawResponse();
+    if (!('results' in data)) throw new Error('no results');
+    return { data, id: rawResponse.headers.get('dg-request-id') ?? '' };
+  }
+
+  test('a WAV file and the same as raw samples give the same words, and are sessions like any other', async () => {
+    const text = await expected();
+    const { data, id } = await transcribed(wav(audio));
+    expect(data.results.channels[0]?.alternatives?.[0]?.transcript).toBe(text);
+    expect(data.metadata).toMatchObject({ request_id: id, duration: 5, channels: 1 });
+    expect(await system.json(`/v1/sessions/${id}`)).toMatchObject({ kind: 'file', state: 'completed' });
+    const raw = await transcribed(audio, { encoding: 'linear16', sample_rate: 16_000 });
+    expect(raw.data.results.channels[0]?.alternatives?.[0]?.transcript).toBe(text);
+  }, 30_000);
+
+  test('audio at an address, and the result sent to one: received once it answers, unsigned, in Deepgram’s form', async () => {
+    const text = await expected();
+    const far = await new WebhookReceiver().listen();
+    far.at('/talk.wav', (response) => void response.end(wav(audio)));
+    const callback = far.at('/hook');
+    const begun = await clientOf(system)
+      .listen.v1.media.transcribeUrl({ url: far.at('/talk.wav'), model: 'en', punctuate: true, callback })
+      .withRawResponse();
+    const id = begun.rawResponse.headers.get('dg-request-id');
+    expect(begun.data).toEqual({ request_id: id });
+    const [received] = await far.untilAsked('/hook');
+    expect(received).toMatchObject({ contentType: 'application/json', signature: '' });
+    expect(JSON.parse(received?.text ?? '')).toMatchObject({
+      metadata: { request_id: id, sha256: null, duration: 5 },
+      results: { channels: [{ alternatives: [{ transcript: text }] }] },
+    });
+    const failing = far.at('/failed');
+    const { data } = await clientOf(system)
+      .listen.v1.media.transcribeFile(Buffer.from('no audio '.repeat(100)), {
+        callback: failing,
+        callback_method: 'PUT',
+      })
+      .withRawResponse();
+    const [failed] = await far.untilAsked('/failed');
+    expect(JSON.parse(failed?.text ?? '')).toMatchObject({ err_code: 'Bad Request', ...data });
+    far.close();
+  }, 60_000);
+
+  test('what is no audio is a bad request', async () => {
+    await expect(transcribed(Buffer.from('not audio at all, and long enough to be looked at'))).rejects.toMatchObject({
+      statusCode: 400,
+      body: { err_msg: expect.stringMatching(/corrupt or unsupported data/) as string },
+    });
+  }, 30_000);
+});
+
+test('real speech by the real model: the words that were spoken, live and as a file', async () => {
+  const spoken = await System.start({
+    models: { en: { engine: 'moonshine' } },
+    settings: { LONGHAND_WORKER_SILENCE_MS: '5000' },
+  });
+  systems.push(spoken);
+  const { pcm, text } = await readSpeech('jfk.wav');
+  const stream = new Stream();
+  await stream.speak(spoken, 'jfk', Buffer.from(pcm));
+  expect(stream.count('Results')).toBeGreaterThan(stream.finals.length);
+  expect(wordErrors(text, stream.finals.join(' ')).errors).toBeLessThanOrEqual(2);
+  const { data } = await clientOf(spoken)
+    .listen.v1.media.transcribeFile(Buffer.from(wav(pcm)), { smart_format: true, utterances: true })
+    .withRawResponse();
+  if (!('results' in data)) throw new Error('no results');
+  const [alternative] = data.results.channels[0]?.alternatives ?? [];
+  expect(wordErrors(text, alternative?.transcript ?? '').errors).toBeLessThanOrEqual(2);
+  expect(alternative?.paragraphs?.paragraphs).not.toHaveLength(0);
+  expect(alternative?.words?.map(({ confidence }) => confidence)).toEqual(alternative?.words?.map(() => null));
+}, 240_000);
