@@ -61,7 +61,12 @@ describeHere('a pool on Kubernetes', () => {
 
   const pool = async (model: string): Promise<Pool> => (await system.json(`/v1/pools/${model}`)) as Pool;
   const replicas = (model: string, wanted: number): Promise<number> =>
-    until(`${model} has ${wanted} replicas`, () => kubelet.replicas(model), (seen) => seen === wanted, PATIENCE_MS);
+    until(
+      `${model} has ${wanted} replicas`,
+      () => kubelet.replicas(model),
+      (seen) => seen === wanted,
+      PATIENCE_MS,
+    );
   const ready = (model: string, wanted: number): Promise<Pool> =>
     until(
       `${model} has ${wanted} workers`,
@@ -72,7 +77,7 @@ describeHere('a pool on Kubernetes', () => {
 
   async function call(model: string, session: string, ms: number) {
     const audio = noise(session, ms);
-    const caller = await new Caller(system.url, { session, model, audio }).call();
+    const caller = await new Caller(system.url, { session, parameters: { model }, audio }).call();
     const whole = async () => {
       await caller.done();
       await expectWhole(system, caller, audio, SEGMENT_MS);
@@ -94,7 +99,12 @@ describeHere('a pool on Kubernetes', () => {
     await replicas('grow', 4);
     await Promise.all(calls.map(({ whole }) => whole()));
     await replicas('grow', 1);
-    await until('one pod is left', () => kubelet.pods('grow'), ({ length }) => length === 1, PATIENCE_MS);
+    await until(
+      'one pod is left',
+      () => kubelet.pods('grow'),
+      ({ length }) => length === 1,
+      PATIENCE_MS,
+    );
     const { decisions } = await pool('grow');
     expect(decisions.map(({ target }) => target)).toEqual(expect.arrayContaining([1, 4]));
     expect(decisions.every(({ sentence }) => sentence.length > 10)).toBe(true);
@@ -138,10 +148,19 @@ describeHere('a pool on Kubernetes', () => {
 
   test('pods that never become ready are said to fail, once, and no more are asked for than the maximum', async () => {
     await kubelet.deploy('broken', 1, { [BROKEN]: '' });
-    const caller = await new Caller(system.url, { session: 'broken-1', model: 'broken', audio: noise('b', 400) }).call();
+    const caller = await new Caller(system.url, {
+      session: 'broken-1',
+      model: 'broken',
+      audio: noise('b', 400),
+    }).call();
     const failed = (seen: Pool) =>
       seen.decisions.filter(({ notices }) => notices.some(({ kind }) => kind === 'scaleFailed')).length;
-    await until('it is said', () => pool('broken'), (seen) => failed(seen) === 1, PATIENCE_MS);
+    await until(
+      'it is said',
+      () => pool('broken'),
+      (seen) => failed(seen) === 1,
+      PATIENCE_MS,
+    );
     await system.json('/v1/pools');
     expect(await kubelet.replicas('broken')).toBeLessThanOrEqual(4);
     expect(failed(await pool('broken'))).toBe(1);
@@ -154,11 +173,21 @@ describeHere('a pool on Kubernetes', () => {
     const { caller, whole } = await call('away', 'away-1', 14_000);
     await replicas('away', 2);
     await control.stopApi();
-    await until('the fault is said', () => pool('away'), ({ fault }) => fault !== null, PATIENCE_MS);
+    await until(
+      'the fault is said',
+      () => pool('away'),
+      ({ fault }) => fault !== null,
+      PATIENCE_MS,
+    );
     const heard = caller.finals.length;
     await caller.midSentenceAfter(heard);
     await control.startApi();
-    await until('the fault is over', () => pool('away'), ({ fault }) => fault === null, PATIENCE_MS);
+    await until(
+      'the fault is over',
+      () => pool('away'),
+      ({ fault }) => fault === null,
+      PATIENCE_MS,
+    );
     await whole();
     expect(caller.reconnects).toBe(0);
     await replicas('away', 1);
@@ -173,7 +202,12 @@ describeHere('a pool on Kubernetes', () => {
     await kubelet.apps.replaceNamespacedDeploymentScale({ name, namespace: NAMESPACE, body });
     const drift = (seen: Pool) =>
       seen.decisions.filter(({ notices }) => notices.some(({ kind }) => kind === 'drift')).length;
-    await until('it is said', () => pool('hand'), (seen) => drift(seen) > 0, PATIENCE_MS);
+    await until(
+      'it is said',
+      () => pool('hand'),
+      (seen) => drift(seen) > 0,
+      PATIENCE_MS,
+    );
     await replicas('hand', 1);
     expect(drift(await pool('hand'))).toBe(1);
   }, 120_000);
