@@ -91,7 +91,8 @@ function forecastOf(
 }
 
 /** Workers that give so many slots. */
-const workersFor = (slots: number, { slotsPerWorker }: Policy): number => Math.ceil(slots / slotsPerWorker - 1e-9);
+const workersFor = (slots: number, { slotsPerWorker }: Policy): number =>
+  Math.max(0, Math.ceil(slots / slotsPerWorker - 1e-9));
 
 /** What each rule would have, by itself. */
 function wishes({ policy, observation, forecast: expected }: Grounds): Partial<Numbers> {
