@@ -135,22 +135,23 @@ describeHere('a pool on Kubernetes', () => {
   test('beyond the standing workers there are burst workers, each a Job that ends after one session', async () => {
     await kubelet.deploy('burst', 1);
     await ready('burst', 1);
-    const calls = await Promise.all([1, 2].map((n) => call('burst', `burst-${n}`, 12_000)));
+    const calls = await Promise.all([1, 2].map((n) => call('burst', `burst-${n}`, 40_000)));
     const namespace = NAMESPACE;
     const jobs = async () =>
-      (await kubelet.batch.listNamespacedJob({ namespace, labelSelector: `${POOL_LABEL}=burst` })).items;
+      (await kubelet.batch.listNamespacedJob({ namespace, labelSelector: `${POOL_LABEL}=burst` })).items.map(
+        ({ status }) => status?.succeeded ?? 0,
+      );
     await until('there are Jobs', jobs, ({ length }) => length > 0, PATIENCE_MS);
     await Promise.all(calls.map(({ whole }) => whole()));
     expect(await kubelet.replicas('burst')).toBe(1);
-    const isComplete = ({ status }: Awaited<ReturnType<typeof jobs>>[number]) => status?.succeeded === 1;
-    await until('the Job that served has ended', jobs, (all) => all.some(isComplete), PATIENCE_MS);
+    await until('the Job that served has ended', jobs, (all) => all.includes(1), PATIENCE_MS);
   }, 180_000);
 
   test('pods that never become ready are said to fail, once, and no more are asked for than the maximum', async () => {
     await kubelet.deploy('broken', 1, { [BROKEN]: '' });
     const caller = await new Caller(system.url, {
       session: 'broken-1',
-      model: 'broken',
+      parameters: { model: 'broken' },
       audio: noise('b', 400),
     }).call();
     const failed = (seen: Pool) =>
@@ -264,6 +265,7 @@ function policies(): object {
     slotsPerWorker: 1,
     headroom: { idleSlots: 1, idleShare: 0 },
     backlog: { afterMs: 0 },
+    forecast: null,
     startUp: { expectedMs: 2000, failedAfterMs: 120_000 },
     scaleDown: { coolDownMs: 2000, hysteresisShare: 0 },
   };

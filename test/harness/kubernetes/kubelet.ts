@@ -153,7 +153,9 @@ export class Kubelet {
 
   /** Tells that the process runs, and how it ended. */
   async #follow(pod: Pod, starting: Promise<Part>): Promise<void> {
-    const part = await starting;
+    // A worker that is killed while it starts is the test's end.
+    const part = await starting.catch(() => null);
+    if (part === null) return;
     const now = new Date();
     const ready = [{ type: 'Ready', status: 'True', lastTransitionTime: now }];
     await this.#say(pod, { phase: 'Running', startTime: now, conditions: ready, ...container({ running: {} }, true) });
@@ -172,7 +174,7 @@ export class Kubelet {
   async #end(pod: Pod): Promise<void> {
     const { name, part } = pod;
     this.#pods.set(name, { ...pod, part: null });
-    if (part !== null && !pod.over) await (await part).end('SIGTERM').catch(() => undefined);
+    if (part !== null && !pod.over) await part.then((process) => process.end('SIGTERM')).catch(() => undefined);
     await this.core.deleteNamespacedPod({ name, namespace: NAMESPACE, gracePeriodSeconds: 0 }).catch(ignoreRaces);
   }
 }
