@@ -306,6 +306,10 @@ const settings = {
     integer(0, hourMs).default(10_000),
     'kaldi-gstreamer front: audio without a word after which a session ends with status 1; 0: never',
   ),
+  LONGHAND_VOSK_PORT: setting(
+    port().nullable().default(null),
+    "port at which Vosk's WebSocket protocol is spoken, 2700 for its clients' own default; 0 takes a free one; none: it is not spoken",
+  ),
   LONGHAND_LIVE_DECODERS: setting(
     integer(0, 100_000).default(50),
     'live streams of containers (webm, mp3 …) that one gateway decodes at a time, each by an ffmpeg of its own; more are refused with decoder_limit',
@@ -372,6 +376,10 @@ const settings = {
   LONGHAND_CHECKPOINT_SEGMENTS: setting(integer(1, 200).default(50), 'segments after which a checkpoint is written'),
   LONGHAND_SPAN_MS: setting(integer(1000, hourMs).default(60_000), 'length of the spans a file is cut into'),
   LONGHAND_MAX_PARALLEL_SPANS: setting(integer(1, 1000).default(8), 'spans of one file transcribed side by side'),
+  LONGHAND_MAX_TENANT_SPANS: setting(
+    integer(1, 100_000).default(64),
+    'spans of all files of one tenant transcribed side by side; those of more wait',
+  ),
   LONGHAND_TENANT_WEIGHT: setting(
     weight().default(1),
     'fairness weight of a tenant that LONGHAND_TENANT_WEIGHTS does not name',

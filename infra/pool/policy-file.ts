@@ -34,13 +34,13 @@ const arrivalsByHour = z
   .refine(({ length }) => length === 24 || length === 168, 'expected 24 numbers (a day) or 168 (a week, from Monday)');
 
 const forecast = z.strictObject({
-  servedShare: servedShare().default(0.994),
+  servedShare: servedShare().default(0.996),
   withinMs: duration().default(2000),
   sessionMs: z.number().min(1).max(172_800_000).default(240_000),
   sessionCv: z.number().min(0).max(10).default(1),
   arrivalsByHour: arrivalsByHour.nullable().default(null),
   priorWeeks: z.number().min(0.1).max(52).default(4),
-  dayCv: z.number().min(0.01).max(5).default(0.2),
+  dayCv: z.number().min(0.01).max(5).default(0.3),
   keepMs: duration().default(120_000),
 });
 
