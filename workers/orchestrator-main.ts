@@ -47,6 +47,18 @@ async function readPolicies(config: Config): Promise<Record<string, Policy>> {
   }
 }
 
+/** The scalers of the pools, where the workers are ours to start and end. */
+async function openScaling(config: Config, client: Client) {
+  const policies = await readPolicies(config);
+  const cluster = openCluster<ClusterPool, PoolWish>(config);
+  if (cluster === null) return { activities: {}, begin: () => Promise.resolve() };
+  const statistics = new PoolStatistics(client, config.LONGHAND_TEMPORAL_DEADLINE_MS);
+  return {
+    activities: createScaling(cluster, statistics),
+    begin: () => configurePools(client, policies, config.LONGHAND_SCALING_TICK_MS),
+  };
+}
+
 /** What speaks to addresses that clients have named. */
 function openOutbound(config: Config, objects: ObjectStore, client: Client) {
   const guard = new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW);
@@ -82,10 +94,7 @@ await runProcess('orchestrator', async (config, log) => {
     spanMs: config.LONGHAND_SPAN_MS,
   });
   const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
-  const policies = await readPolicies(config);
-  const cluster = openCluster<ClusterPool, PoolWish>(config);
-  const statistics = new PoolStatistics(client, config.LONGHAND_TEMPORAL_DEADLINE_MS);
-  const scaling = cluster === null ? {} : createScaling(cluster, statistics);
+  const scaling = await openScaling(config, client);
   const outbound = openOutbound(config, objects, client);
   const shared = {
     connection,
@@ -101,7 +110,7 @@ await runProcess('orchestrator', async (config, log) => {
       ...preparation,
       ...createTranscripts(objects, audioLog),
       ...createFileTranscripts(objects),
-      ...scaling,
+      ...scaling.activities,
     },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
@@ -129,7 +138,7 @@ await runProcess('orchestrator', async (config, log) => {
   });
   const workers = [control, preparing, fetchers, delivering];
   const run = Promise.all(workers.map((worker) => worker.run()));
-  if (cluster !== null) await configurePools(client, policies, config.LONGHAND_SCALING_TICK_MS);
+  await scaling.begin();
   return {
     drain: async () => {
       for (const worker of workers) worker.shutdown();

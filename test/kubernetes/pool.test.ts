@@ -94,7 +94,7 @@ describeHere('a pool on Kubernetes', () => {
   test('sessions that find no free slot get workers; when they have ended, idle pods go, and none is cut', async () => {
     await kubelet.deploy('grow', 1);
     await ready('grow', 1);
-    const calls = await Promise.all([1, 2, 3].map((n) => call('grow', `grow-${n}`, 12_000)));
+    const calls = await Promise.all([1, 2, 3].map((n) => call('grow', `grow-${n}`, 60_000)));
     // Three busy ones, and one more for who comes next.
     await replicas('grow', 4);
     await Promise.all(calls.map(({ whole }) => whole()));
