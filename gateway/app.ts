@@ -8,6 +8,7 @@ import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { deepgramRoutes } from './dialects/deepgram/routes.ts';
 import { openAiRoutes } from './dialects/openai/routes.ts';
+import { kaldiRoutes } from './dialects/kaldi/routes.ts';
 import { EventStreams } from './events/event-streams.ts';
 import { Failure } from './failures.ts';
 import { LiveServer } from './live/server.ts';
@@ -75,6 +76,7 @@ function buildApp(gateway: Gateway, live: LiveServer, streams: EventStreams, end
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();
   });
+  app.use('/client', kaldiRoutes(gateway, live));
   for (const [prefix, routes] of apiRoutes(gateway, streams)) app.use(prefix, routes);
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
   app.use(express.static(PAGE));

@@ -129,6 +129,8 @@ export interface SessionsPort {
   queueLength(model: string): Promise<number>;
   /** How many live sessions of a tenant are open; up to a second old. */
   openSessions(tenant: string): Promise<number>;
+  /** How many sessions of a tenant, live ones and files, have ended; up to a second old. */
+  endedSessions(tenant: string): Promise<number>;
   /** Whether there is such a session, running or ended. */
   exists(ref: SessionRef): Promise<boolean>;
   slotTimes(model: string): Promise<SlotTimes>;
@@ -150,6 +152,14 @@ export interface Log {
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
+}
+
+/** Settings of the kaldi-gstreamer-server front. */
+export interface KaldiSettings {
+  /** A client that would have to wait for a worker is sent away with status 9, as the old server did. */
+  readonly status9: boolean;
+  /** Audio without a word after which a session ends with status 1; 0: never. */
+  readonly silenceMs: number;
 }
 
 /** Settings of a gateway; see infra/config.ts for each. Durations in milliseconds. */
@@ -181,6 +191,7 @@ export interface GatewaySettings {
   readonly quietGraceMs: number;
   readonly workerSilenceMs: number;
   readonly workerStallMs: number;
+  readonly kaldi: KaldiSettings;
   readonly maxEventStreams: number;
   readonly eventsHeartbeatMs: number;
   readonly webhooks: WebhookSettings;

@@ -290,6 +290,14 @@ const settings = {
     text().default('auto'),
     'what decodes files: `auto` (ffmpeg on PATH, else @ffmpeg/core), `wasm` (@ffmpeg/core), or the path of an ffmpeg',
   ),
+  LONGHAND_KALDI_STATUS_9: setting(
+    z.stringbool().default(false),
+    'kaldi-gstreamer front: a client that would have to wait for a worker is sent away (status 9, HTTP 503) instead of queued',
+  ),
+  LONGHAND_KALDI_SILENCE_MS: setting(
+    integer(0, hourMs).default(10_000),
+    'kaldi-gstreamer front: audio without a word after which a session ends with status 1; 0: never',
+  ),
   LONGHAND_LIVE_DECODERS: setting(
     integer(0, 100_000).default(50),
     'live streams of containers (webm, mp3 …) that one gateway decodes at a time, each by an ffmpeg of its own; more are refused with decoder_limit',

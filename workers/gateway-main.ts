@@ -59,6 +59,7 @@ function settingsOf(config: Config): GatewaySettings {
     quietGraceMs: config.LONGHAND_QUIET_GRACE_MS,
     workerSilenceMs: config.LONGHAND_WORKER_SILENCE_MS,
     workerStallMs: config.LONGHAND_WORKER_STALL_MS,
+    kaldi: { status9: config.LONGHAND_KALDI_STATUS_9, silenceMs: config.LONGHAND_KALDI_SILENCE_MS },
     maxEventStreams: config.LONGHAND_MAX_EVENT_STREAMS,
     eventsHeartbeatMs: config.LONGHAND_EVENTS_HEARTBEAT_MS,
     webhooks: {

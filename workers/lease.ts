@@ -318,8 +318,9 @@ export class StreamLease {
   }
 
   #progressed(consumedByte: number, settledByte: number): void {
-    this.#link?.send({ type: 'consumed', bytes: consumedByte });
     const committer = this.#committer;
+    const settled = committer?.isIdle === true ? settledByte : (committer?.committedByte ?? 0);
+    this.#link?.send({ type: 'consumed', bytes: consumedByte, settled });
     const isQuiet = committer?.isIdle === true && this.#receivedByte - settledByte < QUIET_BYTES;
     if (this.#handingOver !== null && isQuiet && this.#ending === null) this.#handOverNow();
     if (committer?.isIdle === true && settledByte - committer.committedByte > RECORD_SILENCE_BYTES) {

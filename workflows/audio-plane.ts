@@ -39,8 +39,11 @@ export type FromWorker =
   | PartialMessage
   /** Committed segments, in order. */
   | { readonly type: 'final'; readonly segments: readonly Segment[] }
-  /** The recogniser has taken in the audio log up to `bytes`; at least four times a second, in silence too. */
-  | { readonly type: 'consumed'; readonly bytes: number };
+  /**
+   * The recogniser has taken in the audio log up to `bytes`; at least four times a second, in silence too. What was said
+   * before `settled` is committed and told.
+   */
+  | { readonly type: 'consumed'; readonly bytes: number; readonly settled?: number };
 
 /** A hypothesis for [startMs, endMs) that may still change. */
 export interface PartialMessage {

@@ -56,8 +56,11 @@ export interface SessionTalk {
   say(message: ServerMessage): void;
   /** A partial as the worker wrote it: JSON of the native `partial` message. A client that reads slowly is spared some. */
   sayPartial(json: Buffer): void;
-  /** The recogniser has taken in the session's audio up to here; several times a second. */
-  heard?(throughMs: number): void;
+  /**
+   * The recogniser has taken in the session's audio up to here; several times a second. What was said before `settledMs` is
+   * final; null where that is not known.
+   */
+  heard?(throughMs: number, settledMs: number | null): void;
 }
 
 /** The connection, as a conversation uses it. */

@@ -138,12 +138,9 @@ export class ClientLink implements Line, SessionClient {
     this.#events = events;
     this.#heardAtMs = performance.now();
     this.#hold('opening', false);
-    const early = this.#early.splice(0);
-    if (!this.isOpen) {
-      events.gone();
-      return;
-    }
-    give(early, events);
+    // Also of a client that has gone meanwhile: what it sent belongs to the session.
+    give(this.#early.splice(0), events);
+    if (!this.isOpen) this.#sayGone();
   }
 
   pause(): void {
@@ -213,8 +210,8 @@ export class ClientLink implements Line, SessionClient {
     if (this.isOpen && this.#socket.bufferedAmount < this.#settings.clientBufferBytes / 4) this.#try(step);
   }
 
-  heard(throughMs: number): void {
-    if (this.isOpen) this.#try(() => this.#conversation.heard?.(throughMs));
+  heard(throughMs: number, settledMs: number | null): void {
+    if (this.isOpen) this.#try(() => this.#conversation.heard?.(throughMs, settledMs));
   }
 
   fail(error: unknown): void {
@@ -274,7 +271,6 @@ export class ClientLink implements Line, SessionClient {
     this.#giveRoom();
     if (!this.#told) this.#conversation.gone?.();
     this.#told = true;
-    this.#early = [];
     this.#events?.gone();
     this.#events = null;
     for (const part of this.#parts) part.gone();

@@ -33,8 +33,8 @@ export class Feed {
   /** Something changed since the loop last looked: it must look again before it sleeps. */
   #woken = false;
   #closed = false;
-  /** Byte after which the worker is to make finals; null while nobody has asked. */
-  #finalizeAt: number | null = null;
+  /** Bytes after which the worker is to make finals, in order. */
+  readonly #finalizeAt: number[] = [];
 
   constructor(socket: FeedSocket, source: FeedSource, fromByte: number, aheadBytes: number) {
     this.#socket = socket;
@@ -67,13 +67,15 @@ export class Feed {
 
   /** Asks for finals of the audio before a byte: said when that audio is sent, so that it cannot overtake it. */
   finalize(atByte: number): void {
-    this.#finalizeAt = atByte;
+    this.#finalizeAt.push(atByte);
     this.#finalizeIfReached();
   }
 
   #finalizeIfReached(): void {
-    if (this.#finalizeAt === null || this.#position < this.#finalizeAt) return;
-    this.#finalizeAt = null;
+    const [next] = this.#finalizeAt;
+    if (next === undefined || this.#position < next) return;
+    // Those that stand at the same byte are one.
+    while (this.#finalizeAt[0] !== undefined && this.#finalizeAt[0] <= this.#position) this.#finalizeAt.shift();
     this.#socket.send(JSON.stringify({ type: 'finalize' }));
   }
 
@@ -107,7 +109,7 @@ export class Feed {
   }
 
   #send(bytes: Uint8Array): void {
-    const limit = Math.min(this.#source.endByte ?? Infinity, this.#finalizeAt ?? Infinity) - this.#position;
+    const limit = Math.min(this.#source.endByte ?? Infinity, this.#finalizeAt[0] ?? Infinity) - this.#position;
     const cut = bytes.subarray(0, Math.min(MAX_MESSAGE_BYTES, limit));
     this.#position += cut.length;
     // Waking on the write's end matters only where the socket was full.

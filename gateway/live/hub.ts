@@ -88,7 +88,8 @@ export class Hub {
       opening: (dial) => this.#workerOpening(dial),
       opened: (dial) => this.#workerOpened(dial),
       partial: (json) => this.#client?.link.sayPartial(json),
-      consumed: (bytes) => this.#client?.link.heard(bytes / LOG_BYTES_PER_MS),
+      consumed: (bytes, settled) =>
+        this.#client?.link.heard(bytes / LOG_BYTES_PER_MS, settled === null ? null : settled / LOG_BYTES_PER_MS),
       final: (segments) => this.#client?.finals.offer(segments),
       gone: (how, dial, why) => this.#workerGone(how, dial, why),
     });

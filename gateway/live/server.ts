@@ -49,6 +49,7 @@ export class LiveServer {
   readonly #workers: WebSocketServer;
   readonly #meetings = new WeakMap<IncomingMessage, Meeting>();
   readonly #hubs = new Map<string, Hub>();
+  readonly #links = new Set<ClientLink>();
   readonly #watch = new WorkerWatch();
   readonly #notices: QueueNotices;
   #draining = false;
@@ -117,21 +118,26 @@ export class LiveServer {
   async drain(): Promise<void> {
     this.#draining = true;
     await Promise.all([...this.#hubs.values()].map((hub) => hub.drain()));
+    // Those that have no session yet.
+    for (const link of this.#links) link.fail(new Failure('shutting_down', 'this gateway ends: connect again'));
     this.#watch.close();
   }
 
   #client(socket: WebSocket, meeting: Meeting): void {
     socket.on('error', (error) => this.#gateway.log.info({ err: error }, 'client connection failed'));
     const link = new ClientLink(randomUUID(), socket, this.#gateway.settings, meeting, (request, client) => {
-      this.#attach(client, request).catch((error: unknown) => {
+      this.attach(client, request).catch((error: unknown) => {
         if (!(error instanceof Failure)) this.#gateway.log.error({ err: error }, 'attaching a client failed');
         client.fail(asFailure(error));
       });
     });
+    this.#links.add(link);
+    socket.once('close', () => this.#links.delete(link));
     link.begin();
   }
 
-  async #attach(client: SessionClient, request: LiveRequest): Promise<void> {
+  /** Gives a client the session it asks for. @throws Failure why it is not given */
+  async attach(client: SessionClient, request: LiveRequest): Promise<void> {
     if (this.#draining) throw new Failure('shutting_down', 'this gateway ends: connect again');
     const input = await this.#inputOf(request);
     await this.#admit(input);

@@ -22,8 +22,8 @@ export interface SessionClient {
   say(message: ServerMessage): void;
   /** Tells a partial as the worker wrote it, or drops it where the client reads too slowly. */
   sayPartial(json: Buffer): void;
-  /** The recogniser has taken in the audio up to here. */
-  heard(throughMs: number): void;
+  /** The recogniser has taken in the audio up to here; what was said before `settledMs` is final, if that is known. */
+  heard(throughMs: number, settledMs: number | null): void;
   /**
    * For output that can wait: null while there is room for more; otherwise resolves once there is, or the connection is
    * gone. A client that reads nothing meanwhile, for as long as it may be silent, is closed.

@@ -81,8 +81,8 @@ export class SessionPart implements SessionClient, SessionLine {
     if (!this.#over) this.#whole.sayPartial(() => this.#talk.sayPartial(json));
   }
 
-  heard(throughMs: number): void {
-    if (!this.#over) this.#whole.say(() => this.#talk.heard?.(throughMs));
+  heard(throughMs: number, settledMs: number | null): void {
+    if (!this.#over) this.#whole.say(() => this.#talk.heard?.(throughMs, settledMs));
   }
 
   room(): Promise<unknown> | null {

@@ -11,8 +11,8 @@ import type { FeedSource } from './feed.ts';
 export interface WorkerLinkEvents {
   /** A partial as the worker wrote it: JSON of the protocol's `partial` message. */
   partial(json: Buffer): void;
-  /** The recogniser has taken in the audio log up to here. */
-  consumed(bytes: number): void;
+  /** The recogniser has taken in the audio log up to here; what was said before `settled` is told, if that is known. */
+  consumed(bytes: number, settled: number | null): void;
   final(segments: readonly Segment[]): void;
   /** The link is gone. `lost`: the worker did not mean it to be. */
   gone(how: 'ended' | 'moved' | 'lost', why: string): void;
@@ -154,16 +154,16 @@ export class WorkerLink {
       return;
     }
     const message = parse(data);
-    if (message?.type === 'consumed') this.#consumed(message.bytes);
+    if (message?.type === 'consumed') this.#consumed(message.bytes, message.settled ?? null);
     else if (message?.type === 'final') this.#events.final(message.segments);
     else this.#lose(PLANE_CLOSE.refused, 'said what is no message of the audio plane');
   }
 
-  #consumed(bytes: number): void {
+  #consumed(bytes: number, settled: number | null): void {
     this.#heardAtMs = performance.now();
     if (bytes > this.#feed.consumed) this.#progressAtMs = this.#heardAtMs;
     this.#feed.consumedTo(bytes);
-    this.#events.consumed(bytes);
+    this.#events.consumed(bytes, settled);
   }
 
   #closed(code: number): void {

@@ -14,8 +14,8 @@ export interface WorkerSideEvents {
   /** The worker gets audio from now on. */
   opened(dial: AudioDial): void;
   partial(json: Buffer): void;
-  /** The recogniser has taken in the audio log up to here. */
-  consumed(bytes: number): void;
+  /** The recogniser has taken in the audio log up to here; what was said before `settled` is told, if that is known. */
+  consumed(bytes: number, settled: number | null): void;
   final(segments: readonly Segment[]): void;
   /** No worker is connected any more; `lost`: it did not mean to go. */
   gone(how: 'ended' | 'moved' | 'lost', dial: AudioDial, why: string): void;
@@ -27,7 +27,8 @@ export class WorkerSide {
   readonly #source: FeedSource;
   readonly #events: WorkerSideEvents;
   #link: WorkerLink | null = null;
-  #finalizeAt: number | null = null;
+  /** Bytes up to which finals were asked for, in order, as far as it is not known that they were made. */
+  #finalizeAt: number[] = [];
   #newestEpoch = 0;
   #fencedEpoch = 0;
 
@@ -63,8 +64,8 @@ export class WorkerSide {
     }
     if (this.#link !== link) return;
     this.#events.opened(dial);
-    if (this.#finalizeAt !== null) link.finalize(this.#finalizeAt);
-    this.#finalizeAt = null;
+    // A worker that was told and is gone has perhaps not done it.
+    for (const atByte of this.#finalizeAt) if (atByte >= dial.fromByte) link.finalize(atByte);
     link.open();
   }
 
@@ -73,10 +74,15 @@ export class WorkerSide {
     this.#link?.wake();
   }
 
-  /** Asked for while there is no worker, the next one is told. */
+  /** Asked for while there is no worker, or of one that goes, the next one is told. */
   finalize(atByte: number): void {
-    if (this.#link === null) this.#finalizeAt = atByte;
-    else this.#link.finalize(atByte);
+    this.#finalizeAt.push(atByte);
+    this.#link?.finalize(atByte);
+  }
+
+  #consumed(bytes: number, settled: number | null): void {
+    if (settled !== null) this.#finalizeAt = this.#finalizeAt.filter((atByte) => atByte > settled);
+    this.#events.consumed(bytes, settled);
   }
 
   /** @param quiet the client is there, and sends nothing; otherwise it is away. */
@@ -110,7 +116,7 @@ export class WorkerSide {
     const { settings, log } = this.#gateway;
     const link = new WorkerLink(socket, dial, this.#source, settings, {
       partial: (json) => this.#events.partial(json),
-      consumed: (bytes) => this.#events.consumed(bytes),
+      consumed: (bytes, settled) => this.#consumed(bytes, settled),
       final: (segments) => this.#events.final(segments),
       gone: (how, why) => this.#gone(link, how, why),
       fault: (error) => log.error({ err: error, workflowId: dial.workflowId }, 'feeding a worker failed'),

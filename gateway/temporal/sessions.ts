@@ -241,6 +241,10 @@ export class TemporalSessions implements SessionsPort {
     return this.#count(`open/${tenant}`, () => this.#visibility.openSessions(tenant));
   }
 
+  endedSessions(tenant: string): Promise<number> {
+    return this.#count(`ended/${tenant}`, () => this.#visibility.endedSessions(tenant));
+  }
+
   #count(what: string, count: () => Promise<number>): Promise<number> {
     const known = this.#counts.get(what);
     if (known !== undefined) return known();

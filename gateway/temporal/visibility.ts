@@ -89,6 +89,13 @@ export class Visibility {
     return this.#count(`${workflowTypes(WORKFLOW.session)} AND ${which}`);
   }
 
+  /** Sessions of a tenant, live ones and files, that have ended. */
+  async endedSessions(tenant: string): Promise<number> {
+    const running = `ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew'`;
+    const which = `${running} AND LonghandTenant = ${quoted(tenant)}`;
+    return this.#count(`${workflowTypes(WORKFLOW.session, WORKFLOW.file)} AND ${which}`);
+  }
+
   async #count(query: string): Promise<number> {
     const { namespace } = this.#client.options;
     const { count } = await this.#client.workflowService.countWorkflowExecutions({ namespace, query });

@@ -61,6 +61,7 @@ const settings: GatewaySettings = {
   quietGraceMs: 60_000,
   workerSilenceMs: 60_000,
   workerStallMs: 60_000,
+  kaldi: { status9: false, silenceMs: 60_000 },
   maxEventStreams: 100,
   eventsHeartbeatMs: 15_000,
   webhooks: { defaultUrl: null, isSigned: true, retryMs: [5000], keepMs: 60_000 },
@@ -204,7 +205,8 @@ export class Client extends Far {
 }
 
 export class Worker extends Far {
-  consumed(bytes: number): void {
-    this.say({ type: 'consumed', bytes });
+  /** @param settled what was said before this byte is committed */
+  consumed(bytes: number, settled?: number): void {
+    this.say({ type: 'consumed', bytes, ...(settled === undefined ? {} : { settled }) });
   }
 }

@@ -51,6 +51,8 @@ export class FakeSessions implements SessionsPort {
   page: { sessions: SessionSummary[]; cursor: string | null } = { sessions: [], cursor: null };
   waiting: QueuedSession[] = [];
   present: WorkerSummary[] = [];
+  /** Sessions that have ended, as they are counted. */
+  ended = 0;
   readonly #objects: MemoryObjects;
   readonly #running = new Map<string, Running>();
   readonly #watchers: (() => void)[] = [];
@@ -327,6 +329,10 @@ export class FakeSessions implements SessionsPort {
 
   openSessions(): Promise<number> {
     return Promise.resolve(this.#running.size);
+  }
+
+  endedSessions(): Promise<number> {
+    return Promise.resolve(this.ended);
   }
 
   exists(ref: SessionRef): Promise<boolean> {

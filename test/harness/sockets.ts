@@ -63,8 +63,8 @@ export interface Opened {
 }
 
 /** Connects; what comes is kept from the first message on. */
-export async function connect(url: string, options: ClientOptions = {}): Promise<Opened> {
-  const socket = new WebSocket(url, options);
+export async function connect(url: string, options: ClientOptions = {}, protocols: string[] = []): Promise<Opened> {
+  const socket = new WebSocket(url, protocols, options);
   const inbox = new Inbox(socket);
   await once(socket, 'open');
   return { socket, inbox };

@@ -3,6 +3,7 @@
  * official SDKs send them. What cannot be done is refused by name; what changes nothing here is named in the answer.
  */
 import { z } from 'zod';
+import { Failure } from '../../failures.ts';
 import { chooseModel, shown } from '../../protocol.ts';
 import type { Catalogue, Choice } from '../../protocol.ts';
 import type { FormFields, FormRules } from '../../rest/form.ts';
@@ -155,7 +156,11 @@ function languageOf({
 export function choiceOf(model: string | undefined, language: string | undefined, catalogue: Catalogue): Choice {
   const name = modelNamed(catalogue, model);
   if (!Object.hasOwn(catalogue.models, name)) throw unknownModel(name, catalogue);
-  return chooseModel({ model: name, language, priority: 'normal' }, catalogue);
+  try {
+    return chooseModel({ model: name, language, priority: 'normal' }, catalogue);
+  } catch (error) {
+    throw error instanceof Failure ? new OpenAiRefusal(error.message, 'language') : error;
+  }
 }
 
 export const unknownModel = (name: string, catalogue: Catalogue): OpenAiRefusal =>

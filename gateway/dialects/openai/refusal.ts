@@ -30,7 +30,6 @@ export class OpenAiRefusal extends Error {
 /** Failures for which OpenAI's API has an answer of its own: status, code, the parameter that is meant. */
 const OWN: Partial<Record<FailureType, readonly [status: number, code: string, param: string | null]>> = {
   unknown_model: [404, 'model_not_found', 'model'],
-  unknown_language: [400, 'invalid_value', 'language'],
   unknown_parameter: [400, 'unknown_parameter', null],
   invalid_parameter: [400, 'invalid_value', null],
   unsupported_audio: [400, 'unsupported_format', 'file'],

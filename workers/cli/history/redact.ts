@@ -2,8 +2,8 @@
 import { CliError } from '../failure.ts';
 import type { HistoryEvent, Recording } from './recording.ts';
 
-/** Fields of workflows/contract.ts that hold what was said, or a name that a person chose. */
-const HIDDEN: ReadonlySet<string> = new Set(['text', 'fileName']);
+/** Fields of workflows/contract.ts that hold what was said, a name that a person chose, or an address that may hold a key. */
+const HIDDEN: ReadonlySet<string> = new Set(['text', 'fileName', 'url', 'sourceUrl']);
 
 /** Every text as long as it was, its letters `x`. @throws CliError for a payload that cannot be read. */
 export const redacted = (recording: Recording): Recording => ({

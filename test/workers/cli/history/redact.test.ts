@@ -47,6 +47,14 @@ test('the name of a file is gone too, and nothing else of a value changes', () =
   expect(valuesOf(redacted(recordingOf(event)))).toEqual([{ ...value, fileName: 'xx xxxxx.xxx'.replace('.', 'x') }]);
 });
 
+test('an address is gone: it may hold a key', () => {
+  const value = { webhook: { url: 'https://h.example/?key=1', receiver: 'ab' }, sourceUrl: 'https://f.example/x' };
+  const event = { eventId: '1', eventType: 'X', input: { payloads: [payload(value)] } };
+  const text = JSON.stringify(valuesOf(redacted(recordingOf(event))));
+  expect(text).not.toMatch(/example|key=/);
+  expect(text).toContain('"receiver":"ab"');
+});
+
 test('a value that cannot be read is not passed on', () => {
   const event = {
     eventId: '1',
