@@ -1,15 +1,30 @@
-/** From an upload to an audio log that is cut into spans. */
+/** From an upload to audio logs that are cut into spans. */
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { LOG_BYTES_PER_MS, objectKeys } from '../workflows/contract.ts';
-import type { ControlActivities, DecodeAnswer, ProbeAnswer, SessionRef } from '../workflows/contract.ts';
+import { LOG_BYTES_PER_MS, MAX_FILE_CHANNELS, objectKeys, UPLOAD_MISSING } from '../workflows/contract.ts';
+import type {
+  ControlActivities,
+  DecodeAnswer,
+  FilePlan,
+  PrepareArgs,
+  ProbeAnswer,
+  SessionRef,
+  VersionFacts,
+} from '../workflows/contract.ts';
+import { cutsOf, spansOf } from '../workflows/plan.ts';
 import { untilDamaged } from './damage.ts';
-import { cutSpans, LoudnessMeter } from './spans.ts';
+import { FileLog, watched } from './file-log.ts';
+import type { AudioLogPort } from './file-log.ts';
+import { cutSpans } from './spans.ts';
 import { openUpload } from './upload-source.ts';
 import type { UploadObjects } from './upload-source.ts';
 
 /** What preparing a file needs. */
 export interface PreparePorts {
-  readonly uploads: UploadObjects & { deleteAll(prefix: string): Promise<void> };
+  readonly uploads: UploadObjects & {
+    get(key: string): Promise<Uint8Array | null>;
+    put(key: string, body: Uint8Array): Promise<void>;
+    deleteAll(prefix: string): Promise<void>;
+  };
   readonly scratch: { hold(content: AsyncIterable<Uint8Array>): Promise<HeldFile> };
   readonly decoder: Decoder;
   readonly audioLog: AudioLogPort;
@@ -26,21 +41,20 @@ interface Decoder {
   probe(path: string, signal: AbortSignal): Promise<ProbeAnswer>;
   /** 16 kHz mono s16le. Throws an error with `reason` and `detail`, named `AudioRefused`, for what is not taken. */
   decodeAudio(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** The same for each channel: pieces of equal length. */
+  decodeChannels(path: string, maxChannels: number, signal: AbortSignal): AsyncIterable<readonly Uint8Array[]>;
 }
 
-interface AudioLogPort {
-  extent(prefix: string): Promise<{ readonly durableBytes: number; readonly sealed: boolean }>;
-  append(prefix: string, startByte: number, bytes: Uint8Array): Promise<boolean>;
-  seal(prefix: string, endByte: number): Promise<boolean>;
-  read(prefix: string, fromByte: number): AsyncIterable<Uint8Array>;
-}
+/** A file of more spans would make its workflow carry too much: its spans are longer instead. */
+const MAX_SPANS = 20_000;
 
-/** One object of the audio log of a file: 33 s. */
-const STRETCH_BYTES = 1 << 20;
+type Preparation = Pick<
+  ControlActivities,
+  'probeAudio' | 'decodeAudio' | 'discardUpload' | 'prepareFile' | 'planStored'
+>;
 
-export function createPrepare(
-  ports: PreparePorts,
-): Pick<ControlActivities, 'probeAudio' | 'decodeAudio' | 'discardUpload'> {
+/** All of them may run again at any time: what is stored stays. */
+export function createPrepare(ports: PreparePorts): Preparation {
   return {
     probeAudio: untilDamaged(({ ref, uploadId }) =>
       withUpload(ports, ref.tenant, uploadId, (path) =>
@@ -48,16 +62,38 @@ export function createPrepare(
       ),
     ),
     decodeAudio: untilDamaged(async ({ ref, uploadId }) => {
-      const log = new FileLog(ports.audioLog, ref);
+      const decoded = await decode(ports, { ref, uploadId, channels: 'mixed' });
+      return 'logs' in decoded ? answer(await planOf(decoded.logs, ports.spanMs)) : decoded;
+    }),
+    prepareFile: untilDamaged(async (args) => {
+      const known = await readPlan(ports, args.ref);
+      if (known !== null) return { ok: true, plan: known };
+      const decoded = await decode(ports, args);
+      if (!('logs' in decoded)) return decoded;
+      const plan = await planOf(decoded.logs, ports.spanMs);
+      await ports.uploads.put(objectKeys.plan(args.ref), encode(plan));
+      return { ok: true, plan };
+    }),
+    planStored: untilDamaged(async ({ ref, facts }) => {
+      await ports.uploads.put(objectKeys.versionFacts(ref, facts.version), encode(facts satisfies VersionFacts));
+      const known = await readPlan(ports, ref);
+      if (known !== null) return known;
+      const log = new FileLog(ports.audioLog, objectKeys.audio(ref));
       await log.open();
-      if (!log.sealed) {
-        const refusal = await withUpload(ports, ref.tenant, uploadId, (path) => fill(log, ports.decoder, path));
-        if (refusal !== null) return refusal;
-      }
-      return answer(log, ports.spanMs);
+      const plan = await planOf([log], ports.spanMs);
+      await ports.uploads.put(objectKeys.plan(ref), encode(plan));
+      return plan;
     }),
     discardUpload: ({ ref, uploadId }) => ports.uploads.deleteAll(objectKeys.uploads(ref.tenant, uploadId)),
   };
+}
+
+const encode = (document: object): Uint8Array => Buffer.from(JSON.stringify(document), 'utf8');
+
+/** How the session's audio was cut, or null: it was not, or not all of it is stored. */
+async function readPlan(ports: PreparePorts, ref: SessionRef): Promise<FilePlan | null> {
+  const bytes = await ports.uploads.get(objectKeys.plan(ref));
+  return bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString('utf8')) as FilePlan);
 }
 
 /** Fetches the upload into a file for as long as `use` works; cancelling the activity stops the fetching. */
@@ -68,7 +104,7 @@ async function withUpload<T>(
   use: (path: string) => Promise<T>,
 ): Promise<T> {
   const content = await openUpload(ports.uploads, tenant, uploadId);
-  if (content === null) throw ApplicationFailure.nonRetryable('the upload is not in storage', 'UploadMissing');
+  if (content === null) throw ApplicationFailure.nonRetryable('the upload is not in storage', UPLOAD_MISSING);
   const file = await ports.scratch.hold(watched(content, 'fetchedBytes'));
   try {
     return await use(file.path);
@@ -77,28 +113,56 @@ async function withUpload<T>(
   }
 }
 
-/** Passes a stream on; heartbeats how far it is, and ends it when the activity is cancelled. */
-async function* watched(content: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array, void> {
-  const { cancellationSignal } = Context.current();
-  let bytes = 0;
-  for await (const chunk of content) {
-    cancellationSignal.throwIfAborted();
-    bytes += chunk.byteLength;
-    Context.current().heartbeat({ [name]: bytes });
-    yield chunk;
-  }
+type Decoded = { readonly logs: readonly FileLog[] } | Extract<ProbeAnswer, { ok: false }>;
+
+/** The audio logs of the upload, sealed: those that are there already, or decoded; or why the file is not taken. */
+async function decode(ports: PreparePorts, { ref, uploadId, channels }: PrepareArgs): Promise<Decoded> {
+  const first = await openLog(ports, ref, 0);
+  // How many channels there are is known only from the upload: the first log alone does not tell that all are stored.
+  if (channels === 'mixed' && first.sealed) return { logs: [first] };
+  return withUpload(ports, ref.tenant, uploadId, (path) => {
+    const { cancellationSignal } = Context.current();
+    const pieces =
+      channels === 'mixed'
+        ? one(ports.decoder.decodeAudio(path, cancellationSignal))
+        : ports.decoder.decodeChannels(path, MAX_FILE_CHANNELS, cancellationSignal);
+    return fill(ports, ref, first, pieces);
+  });
 }
 
-/** Decodes into the log and seals it; null, or why the file is not taken. */
-async function fill(log: FileLog, decoder: Decoder, path: string): Promise<DecodeAnswer | null> {
+const NOTHING = new Uint8Array();
+
+async function openLog(ports: PreparePorts, ref: SessionRef, channel: number): Promise<FileLog> {
+  const log = new FileLog(ports.audioLog, objectKeys.audio(ref, channel));
+  await log.open();
+  return log;
+}
+
+async function* one(pcm: AsyncIterable<Uint8Array>): AsyncGenerator<readonly Uint8Array[], void> {
+  for await (const piece of pcm) yield [piece];
+}
+
+/** Decodes into the logs and seals them. */
+async function fill(
+  ports: PreparePorts,
+  ref: SessionRef,
+  first: FileLog,
+  decoded: AsyncIterable<readonly Uint8Array[]>,
+): Promise<Decoded> {
+  const logs = [first];
   try {
-    const pcm = decoder.decodeAudio(path, Context.current().cancellationSignal);
-    for await (const stretch of stretches(watched(pcm, 'decodedBytes'))) {
-      await log.take(stretch);
-      if (log.sealed) return null;
+    let decodedBytes = 0;
+    for await (const pieces of decoded) {
+      const { cancellationSignal } = Context.current();
+      cancellationSignal.throwIfAborted();
+      while (logs.length < pieces.length) logs.push(await openLog(ports, ref, logs.length));
+      await Promise.all(logs.map((log, channel) => log.take(pieces[channel] ?? NOTHING)));
+      decodedBytes += pieces[0]?.byteLength ?? 0;
+      Context.current().heartbeat({ decodedBytes });
+      if (logs.every(({ sealed }) => sealed)) break;
     }
-    await log.seal();
-    return null;
+    await Promise.all(logs.map((log) => log.finish()));
+    return { logs };
   } catch (error) {
     if (isRefusal(error)) return { ok: false, reason: error.reason, detail: error.detail };
     throw error;
@@ -108,82 +172,17 @@ async function fill(log: FileLog, decoder: Decoder, path: string): Promise<Decod
 const isRefusal = (error: unknown): error is Error & { reason: string; detail: string } =>
   error instanceof Error && error.name === 'AudioRefused' && 'reason' in error && 'detail' in error;
 
-/** The same bytes in pieces of {@link STRETCH_BYTES}, the last one shorter; an odd byte at the end is no sample. */
-async function* stretches(pcm: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  let stretch = new Uint8Array(STRETCH_BYTES);
-  let filled = 0;
-  for await (const chunk of pcm) {
-    for (let at = 0; at < chunk.byteLength;) {
-      const piece = chunk.subarray(at, at + STRETCH_BYTES - filled);
-      stretch.set(piece, filled);
-      filled += piece.byteLength;
-      at += piece.byteLength;
-      if (filled < STRETCH_BYTES) continue;
-      yield stretch;
-      stretch = new Uint8Array(STRETCH_BYTES);
-      filled = 0;
-    }
-  }
-  if (filled > 1) yield stretch.subarray(0, filled - (filled % 2));
+async function planOf(logs: readonly FileLog[], spanMs: number): Promise<FilePlan> {
+  const totalBytes = logs.reduce((sum, log) => sum + log.totalBytes, 0);
+  const spanBytes = Math.max(spanMs * LOG_BYTES_PER_MS, totalBytes / MAX_SPANS);
+  const cuts: number[][] = [];
+  for (const log of logs) cuts.push(cutsOf(cutSpans(await log.levels(), log.totalBytes, spanBytes)));
+  return { cuts };
 }
 
-/**
- * The audio log of one file. An earlier attempt, or one that is still at it elsewhere, may have stored part of it: what
- * is stored stays, whoever stored it (both decode the same upload), and only what is missing is added.
- */
-class FileLog {
-  readonly #log: AudioLogPort;
-  readonly #prefix: string;
-  readonly #meter = new LoudnessMeter();
-  #durableBytes = 0;
-  #decodedBytes = 0;
-  sealed = false;
-
-  constructor(log: AudioLogPort, ref: SessionRef) {
-    this.#log = log;
-    this.#prefix = objectKeys.audio(ref);
-  }
-
-  get totalBytes(): number {
-    return this.#durableBytes;
-  }
-
-  async open(): Promise<void> {
-    const { durableBytes, sealed } = await this.#log.extent(this.#prefix);
-    this.#durableBytes = durableBytes;
-    this.sealed = sealed;
-  }
-
-  /** Takes the next decoded bytes; answers once all of them are stored, or the log is found sealed. */
-  async take(pcm: Uint8Array): Promise<void> {
-    this.#meter.add(pcm);
-    const end = this.#decodedBytes + pcm.byteLength;
-    while (this.#durableBytes < end && !this.sealed) {
-      const missing = pcm.subarray(this.#durableBytes - this.#decodedBytes);
-      if (await this.#log.append(this.#prefix, this.#durableBytes, missing)) this.#durableBytes = end;
-      else await this.open();
-      Context.current().heartbeat({ storedBytes: this.#durableBytes });
-    }
-    this.#decodedBytes = end;
-  }
-
-  async seal(): Promise<void> {
-    if (!(await this.#log.seal(this.#prefix, this.#durableBytes))) {
-      throw ApplicationFailure.retryable('another attempt is storing the same audio', 'AudioLogBusy');
-    }
-    this.sealed = true;
-  }
-
-  /** Loudness of the whole log, measured while it was decoded; read back where an earlier attempt knew more of it. */
-  async levels(): Promise<Float32Array> {
-    if (this.#decodedBytes === this.#durableBytes) return this.#meter.levels();
-    const meter = new LoudnessMeter();
-    for await (const pcm of watched(this.#log.read(this.#prefix, 0), 'measuredBytes')) meter.add(pcm);
-    return meter.levels();
-  }
-}
-
-async function answer(log: FileLog, spanMs: number): Promise<DecodeAnswer> {
-  const spans = cutSpans(await log.levels(), log.totalBytes, spanMs * LOG_BYTES_PER_MS);
-  return { ok: true, totalBytes: log.totalBytes, spans };
-}
+/** As files that began with an earlier version were told. */
+const answer = (plan: FilePlan): DecodeAnswer => ({
+  ok: true,
+  totalBytes: plan.cuts[0]?.at(-1) ?? 0,
+  spans: spansOf(plan).map(({ fromByte, toByte }) => ({ fromByte, toByte })),
+});

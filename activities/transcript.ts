@@ -40,15 +40,15 @@ const READS_AT_ONCE = 16;
 /** All three may run again at any time: the same arguments write the same objects. */
 export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio): TranscriptActivities {
   return {
-    checkpointTranscript: untilDamaged(async ({ ref, span, segments }) => {
+    checkpointTranscript: untilDamaged(async ({ ref, span, segments, version = 1 }) => {
       const first = segments[0]?.index;
       if (first === undefined) return;
       requireOrder(segments, first);
-      const key = objectKeys.checkpoint(ref, span, first, first + segments.length);
+      const key = objectKeys.checkpoint(ref, span, first, first + segments.length, version);
       await objects.put(key, encode(JSON.stringify(segments)));
     }),
-    writeTranscript: untilDamaged(async ({ ref, span, tail, segmentCount, meta, coverage, repairs }) => {
-      const segments = joinOverlaps([...(await readCheckpoints(objects, ref, span)), ...tail]);
+    writeTranscript: untilDamaged(async ({ ref, span, version = 1, tail, segmentCount, meta, coverage, repairs }) => {
+      const segments = joinOverlaps([...(await readCheckpoints(objects, ref, span, version)), ...tail]);
       requireOrder(segments, 0);
       if (segments.length !== segmentCount) {
         damaged(`${segmentCount} segments were committed, ${segments.length} are there`);
@@ -60,51 +60,73 @@ export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio
       const open = isRepaired ? (repairs?.open ?? []) : holes;
       // A span's transcript is only ever joined with the others: it needs no format to be read in.
       const formats = span === null ? WRITTEN_FORMATS : (['json'] as const);
-      await write(objects, { ref, span, formats }, meta, segments, open);
+      await write(objects, { ref, span, version, formats }, meta, segments, open);
       return { segments: segments.length, holes: open };
     }),
     mergeSpans: untilDamaged(async ({ ref, spans, repairs, meta }) => {
       const parts = await sideBySide(Array.from({ length: spans }, (_, span) => () => readSpan(objects, ref, span)));
       const segments = parts.flat().map((segment, index) => ({ ...segment, index }));
       segments.push(...(await readRepairs(objects, ref, repairs, segments.length)));
-      await write(objects, { ref, span: null, formats: WRITTEN_FORMATS }, meta, segments, repairs?.open ?? []);
+      await write(objects, whole(ref), meta, segments, repairs?.open ?? []);
       return segments.length;
     }),
   };
 }
 
-interface Target {
+export interface Target {
   readonly ref: SessionRef;
   readonly span: number | null;
+  readonly version: number;
   readonly formats: readonly WrittenFormat[];
 }
 
+/** A session's own transcript, in every format. */
+export const whole = (ref: SessionRef, version = 1): Target => ({
+  ref,
+  span: null,
+  version,
+  formats: WRITTEN_FORMATS,
+});
+
+/** By the bytes they account for, or, where there are channels, by the time at which they were said. */
+const inOrder = (segments: readonly Segment[], { channels = 1 }: TranscriptMeta): Segment[] =>
+  [...segments].sort(
+    channels === 1
+      ? (a, b) => a.startByte - b.startByte || a.index - b.index
+      : (a, b) => a.startMs - b.startMs || a.channel - b.channel || a.index - b.index,
+  );
+
 /** Writes the documents; `json` last, since readers take it as the sign that the transcript is finished. */
-async function write(
+export async function write(
   objects: TranscriptObjects,
-  { ref, span, formats }: Target,
+  { ref, span, version, formats }: Target,
   meta: TranscriptMeta,
   committed: readonly Segment[],
-  holes: readonly Span[],
+  holes: readonly (Span & { readonly channel?: number })[],
 ): Promise<void> {
-  const segments = [...committed].sort((a, b) => a.startByte - b.startByte || a.index - b.index);
+  const segments = inOrder(committed, meta);
   const text = segments.map((segment) => segment.text).join(' ');
   const document: TranscriptDocument = { ...meta, text, segments, holes: holes.map(holeOf) };
   for (const format of [...formats.filter((name) => name !== 'json'), 'json' as const]) {
-    await objects.put(objectKeys.transcript(ref, span, format), encode(render(document, format)));
+    await objects.put(objectKeys.transcript(ref, span, format, version), encode(render(document, format)));
   }
 }
 
-async function readCheckpoints(objects: TranscriptObjects, ref: SessionRef, span: number | null): Promise<Segment[]> {
+async function readCheckpoints(
+  objects: TranscriptObjects,
+  ref: SessionRef,
+  span: number | null,
+  version: number,
+): Promise<Segment[]> {
   const reads: (() => Promise<Segment[]>)[] = [];
-  for await (const { key } of objects.list(objectKeys.checkpoints(ref, span))) {
+  for await (const { key } of objects.list(objectKeys.checkpoints(ref, span, version))) {
     reads.push(async () => (await readJson(objects, key)) as Segment[]);
   }
   return (await sideBySide(reads)).flat();
 }
 
 /** Some of the reads at a time; the answers in their order. */
-async function sideBySide<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
+export async function sideBySide<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
   const answers: T[] = [];
   const waiting = [...reads.entries()];
   const lane = async (): Promise<void> => {
@@ -118,31 +140,38 @@ const storedBytes = async (audio: StoredAudio, ref: SessionRef, { toByte }: Cove
   toByte ?? (await audio.extent(objectKeys.audio(ref))).durableBytes;
 
 /** What was transcribed again, numbered from `next` on. */
-async function readRepairs(
+export async function readRepairs(
   objects: TranscriptObjects,
   ref: SessionRef,
-  repairs: Repairs | null | undefined,
+  repairs: Pick<Repairs, 'firstSpan' | 'spans'> | null | undefined,
   next: number,
+  version = 1,
 ): Promise<Segment[]> {
   const repaired: Segment[] = [];
   const { firstSpan = 0, spans = 0 } = repairs ?? {};
   for (let span = firstSpan; span < firstSpan + spans; span += 1) {
     // One that failed has written nothing, or what it had.
-    if ((await objects.get(objectKeys.transcript(ref, span, 'json'))) === null) continue;
-    for (const segment of await readSpan(objects, ref, span)) {
+    if ((await objects.get(objectKeys.transcript(ref, span, 'json', version))) === null) continue;
+    for (const segment of await readSpan(objects, ref, span, version)) {
       repaired.push({ ...segment, index: next + repaired.length, revision: 1 });
     }
   }
   return repaired;
 }
 
-async function readSpan(objects: TranscriptObjects, ref: SessionRef, span: number): Promise<readonly Segment[]> {
-  const { segments } = (await readJson(objects, objectKeys.transcript(ref, span, 'json'))) as TranscriptDocument;
+export async function readSpan(
+  objects: TranscriptObjects,
+  ref: SessionRef,
+  span: number,
+  version = 1,
+): Promise<readonly Segment[]> {
+  const key = objectKeys.transcript(ref, span, 'json', version);
+  const { segments } = (await readJson(objects, key)) as TranscriptDocument;
   requireOrder(segments, 0);
   return segments;
 }
 
-async function readJson(objects: TranscriptObjects, key: string): Promise<unknown> {
+export async function readJson(objects: TranscriptObjects, key: string): Promise<unknown> {
   const body = await objects.get(key);
   if (body === null) return damaged(`${key} is missing`);
   try {

@@ -1,7 +1,7 @@
 /** The worker's end of the audio plane: dials a gateway, takes audio in, gives results back. */
 import { WebSocket } from 'ws';
 import type { RawData } from 'ws';
-import { AUDIO_PLANE_PATH, PLANE_CLOSE } from '../workflows/audio-plane.ts';
+import { AUDIO_PLANE_PATH, CHANNEL_PLANE_PATH, PLANE_CLOSE } from '../workflows/audio-plane.ts';
 import type { AudioDial, FromWorker, ToWorker } from '../workflows/audio-plane.ts';
 
 export interface GatewayLinkEvents {
@@ -38,7 +38,7 @@ export class GatewayLink {
   constructor(url: string, dial: AudioDial, settings: GatewayLinkSettings, events: GatewayLinkEvents) {
     const { internalKey: key, gatewaySilenceMs } = settings;
     this.#events = events;
-    this.#socket = new WebSocket(`${url.replace(/\/$/, '')}${AUDIO_PLANE_PATH}?${queryOf(dial)}`, {
+    this.#socket = new WebSocket(`${url.replace(/\/$/, '')}${pathOf(dial)}?${queryOf(dial)}`, {
       perMessageDeflate: false,
       handshakeTimeout: HANDSHAKE_MS,
       maxPayload: MAX_FRAME_BYTES,
@@ -95,6 +95,8 @@ function receive(data: RawData, isBinary: boolean, events: GatewayLinkEvents): v
   if (isBinary) events.audio(data);
   else events.message(JSON.parse(data.toString('utf8')) as ToWorker);
 }
+
+const pathOf = ({ channel = 0 }: AudioDial): string => (channel === 0 ? AUDIO_PLANE_PATH : CHANNEL_PLANE_PATH);
 
 function queryOf(dial: AudioDial): string {
   const query = new URLSearchParams();

@@ -38,6 +38,7 @@ function settingsOf(config: Config): GatewaySettings {
       rotateAfterEvents: config.LONGHAND_ROTATE_EVENTS,
       checkpointEverySegments: config.LONGHAND_CHECKPOINT_SEGMENTS,
       maxParallelSpans: config.LONGHAND_MAX_PARALLEL_SPANS,
+      maxTenantSpans: config.LONGHAND_MAX_TENANT_SPANS,
     },
     internalKey: config.LONGHAND_INTERNAL_KEY,
     origins: { allowedHosts: config.LONGHAND_ALLOWED_HOSTS, allowedOrigins: config.LONGHAND_ALLOWED_ORIGINS },

@@ -188,7 +188,11 @@ export class StreamLease {
     });
   }
 
-  #dialOf({ workflowId, ref, toByte, drain }: StreamArgs): AudioDial {
+  get #channel(): number {
+    return this.#args?.channel ?? 0;
+  }
+
+  #dialOf({ workflowId, ref, toByte, drain, channel = 0 }: StreamArgs): AudioDial {
     return {
       workflowId,
       tenant: ref.tenant,
@@ -199,6 +203,7 @@ export class StreamLease {
       toByte,
       nextIndex: this.#committedIndex,
       drain,
+      ...(channel === 0 ? {} : { channel }),
     };
   }
 
@@ -276,7 +281,13 @@ export class StreamLease {
     if (this.#released) return;
     switch (event.type) {
       case 'partial':
-        this.#link?.send({ type: 'partial', text: event.text, startMs: event.startMs, endMs: event.endMs, channel: 0 });
+        this.#link?.send({
+          type: 'partial',
+          text: event.text,
+          startMs: event.startMs,
+          endMs: event.endMs,
+          channel: this.#channel,
+        });
         break;
       case 'final':
         this.#committer?.add(this.#segmentOf(event));
@@ -301,7 +312,7 @@ export class StreamLease {
   #segmentOf({ text, startMs, endMs, words, timing, startByte, endByte }: FinalResult): Segment {
     const index = this.#nextIndex;
     this.#nextIndex += 1;
-    return { index, startMs, endMs, text, words, timing, channel: 0, startByte, endByte };
+    return { index, startMs, endMs, text, words, timing, channel: this.#channel, startByte, endByte };
   }
 
   #committed(segments: readonly Segment[]): void {

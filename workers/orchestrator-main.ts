@@ -4,6 +4,7 @@ import { Worker } from '@temporalio/worker';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createFetching } from '../activities/fetch.ts';
+import { createFileTranscripts } from '../activities/file-transcript.ts';
 import { createPrepare } from '../activities/prepare.ts';
 import { createScaling } from '../activities/scaling.ts';
 import type { ClusterPool, PoolWish } from '../activities/scaling.ts';
@@ -87,7 +88,12 @@ await runProcess('orchestrator', async (config, log) => {
     taskQueue: CONTROL_QUEUE,
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     // Preparation too: files that were begun before it had a queue of its own ask for it here.
-    activities: { ...preparation, ...createTranscripts(objects, audioLog), ...scaling },
+    activities: {
+      ...preparation,
+      ...createTranscripts(objects, audioLog),
+      ...createFileTranscripts(objects),
+      ...scaling,
+    },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,

@@ -8,6 +8,11 @@ import type { Segment } from './contract.ts';
  */
 
 export const AUDIO_PLANE_PATH = '/internal/audio';
+/**
+ * Where the log of a channel other than 0 is dialled for: a gateway of an earlier version, which knows of none, has nothing
+ * there, and cannot send another channel's audio instead.
+ */
+export const CHANNEL_PLANE_PATH = '/internal/audio/channel';
 
 /** Query parameters of the dial; numbers in decimal. `toByte` is absent for live audio. */
 export interface AudioDial {
@@ -23,6 +28,8 @@ export interface AudioDial {
   readonly nextIndex: number;
   /** No more audio is taken: the log is sealed where it ends, and `end` follows. */
   readonly drain: boolean;
+  /** Whose audio log; absent: 0. Any other is dialled for at {@link CHANNEL_PLANE_PATH}. */
+  readonly channel?: number;
 }
 
 /** Gateway → worker. */

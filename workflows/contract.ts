@@ -30,12 +30,21 @@ export const workerQueue = (workerId: string): string => `worker.${workerId}`;
 
 export const sessionWorkflowId = (ref: SessionRef): string => `session/${ref.tenant}/${ref.id}`;
 
+/** A transcription of a session's stored audio by another model; the session's own is version 1. */
+export const versionWorkflowId = (ref: SessionRef, version: number): string =>
+  version === 1 ? sessionWorkflowId(ref) : `${sessionWorkflowId(ref)}/version/${version}`;
+
 /** A span of a file is a session of its own, below the file's. */
-export const spanWorkflowId = (ref: SessionRef, span: number): string => `${sessionWorkflowId(ref)}/span/${span}`;
+export const spanWorkflowId = (ref: SessionRef, span: number, version = 1): string =>
+  `${versionWorkflowId(ref, version)}/span/${span}`;
+
+/** Shares a tenant's lanes out among its files. */
+export const lanesWorkflowId = (tenant: string): string => `lanes/${tenant}`;
 
 export const workerWorkflowId = (workerId: string): string => `worker/${workerId}`;
 
 const padded = (index: number): string => String(index).padStart(10, '0');
+const short = (number: number): string => String(number).padStart(6, '0');
 
 /** Object keys of a session. `offset` and `index` are padded so that a listing is in order. */
 export const objectKeys = {
@@ -52,16 +61,28 @@ export const objectKeys = {
   uploadParts: (tenant: string, uploadId: string): string => `${objectKeys.uploads(tenant, uploadId)}parts/`,
   uploadPart: (tenant: string, uploadId: string, offset: number): string =>
     `${objectKeys.uploadParts(tenant, uploadId)}${String(offset).padStart(16, '0')}`,
-  audio: (ref: SessionRef): string => `${objectKeys.session(ref)}audio/`,
+  /** The audio log of one channel; all that is not taken apart is channel 0. */
+  audio: (ref: SessionRef, channel = 0): string =>
+    `${objectKeys.session(ref)}${channel === 0 ? 'audio' : `audio-${channel}`}/`,
+  /** How the stored audio is cut into spans: a {@link FilePlan}. */
+  plan: (ref: SessionRef): string => `${objectKeys.session(ref)}plan.json`,
   /** Segments [first, end): the same index always holds the same segment, so overlapping checkpoints agree. */
-  checkpoint: (ref: SessionRef, span: number | null, first: number, end: number): string =>
-    `${objectKeys.checkpoints(ref, span)}${padded(first)}-${padded(end)}.json`,
-  checkpoints: (ref: SessionRef, span: number | null): string => `${objectKeys.transcripts(ref, span)}checkpoint/`,
+  checkpoint: (ref: SessionRef, span: number | null, first: number, end: number, version = 1): string =>
+    `${objectKeys.checkpoints(ref, span, version)}${padded(first)}-${padded(end)}.json`,
+  checkpoints: (ref: SessionRef, span: number | null, version = 1): string =>
+    `${objectKeys.transcripts(ref, span, version)}checkpoint/`,
+  versions: (ref: SessionRef): string => `${objectKeys.session(ref)}versions/`,
+  /** What a version's workflow makes lies below this prefix; version 1 is the session itself. */
+  version: (ref: SessionRef, version: number): string =>
+    version === 1 ? objectKeys.session(ref) : `${objectKeys.versions(ref)}${short(version)}/`,
+  /** What a version was asked for: {@link VersionFacts}. */
+  versionFacts: (ref: SessionRef, version: number): string => `${objectKeys.version(ref, version)}version.json`,
+  spans: (ref: SessionRef, version = 1): string => `${objectKeys.version(ref, version)}spans/`,
   /** Prefix of a live session's or file's own transcript, or of one span's. */
-  transcripts: (ref: SessionRef, span: number | null): string =>
-    span === null ? objectKeys.session(ref) : `${objectKeys.session(ref)}spans/${String(span).padStart(6, '0')}/`,
-  transcript: (ref: SessionRef, span: number | null, format: WrittenFormat): string =>
-    `${objectKeys.transcripts(ref, span)}transcript.${format}`,
+  transcripts: (ref: SessionRef, span: number | null, version = 1): string =>
+    span === null ? objectKeys.version(ref, version) : `${objectKeys.spans(ref, version)}${short(span)}/`,
+  transcript: (ref: SessionRef, span: number | null, format: WrittenFormat, version = 1): string =>
+    `${objectKeys.transcripts(ref, span, version)}transcript.${format}`,
 };
 
 /** Formats written to storage when a session ends. The others are made of `json` when they are asked for. */
@@ -73,6 +94,12 @@ export type TranscriptFormat = (typeof TRANSCRIPT_FORMATS)[number];
 /** The audio log holds 16 kHz mono signed 16-bit little-endian samples: 32 bytes a millisecond. */
 export const LOG_SAMPLE_RATE = 16_000;
 export const LOG_BYTES_PER_MS = 32;
+
+/** What becomes of a file of several channels: one text of their mixture, or each its own audio log and segments. */
+export const CHANNEL_MODES = ['mixed', 'separate'] as const;
+export type ChannelMode = (typeof CHANNEL_MODES)[number];
+/** A file of more channels is not taken apart. */
+export const MAX_FILE_CHANNELS = 8;
 
 /** One word; times in milliseconds from the start of the session's audio. */
 export interface Word {
@@ -147,6 +174,8 @@ export interface SessionBounds {
   readonly checkpointEverySegments: number;
   /** Spans of one file that may be transcribed side by side. */
   readonly maxParallelSpans: number;
+  /** Spans of all files of the tenant that may be; absent: as many as its files have. */
+  readonly maxTenantSpans?: number;
 }
 
 /** What every kind of session is started with. */
@@ -175,6 +204,12 @@ export interface SpanInput extends SessionSpec {
   readonly toByte: number;
   /** A hole of a live session whose client waits for the end: it goes before new sessions. */
   readonly urgent?: boolean;
+  /** Whose audio log; absent: 0. */
+  readonly channel?: number;
+  /** Absent: 1. */
+  readonly version?: number;
+  /** No lease of the span has a lower epoch: those before it were an earlier run's. */
+  readonly firstEpoch?: number;
 }
 
 export interface FileInput extends SessionSpec {
@@ -187,6 +222,26 @@ export interface FileInput extends SessionSpec {
   readonly fingerprint?: string;
   /** The file is to be fetched from there first; absent: it is in storage. */
   readonly sourceUrl?: string;
+  /** Absent: `mixed`. */
+  readonly channels?: ChannelMode;
+  /** How often it was restarted; absent: never. */
+  readonly restarts?: number;
+}
+
+/** The stored audio of a session that has ended, transcribed again. */
+export interface VersionInput extends SessionSpec {
+  readonly kind: 'version';
+  /** From 2 on. */
+  readonly version: number;
+}
+
+/** The object `version.json`. */
+export interface VersionFacts {
+  readonly version: number;
+  readonly model: string;
+  readonly language: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
 }
 
 export type StreamInput = LiveInput | SpanInput;
@@ -204,6 +259,11 @@ export interface SessionResult {
   readonly holes?: readonly Span[];
 }
 
+/** How a file ended; one that was `stopped` may go on. */
+export interface FileResult extends Omit<SessionResult, 'state' | 'holes'> {
+  readonly state: SessionResult['state'] | 'stopped';
+}
+
 /** Names under which gateway, workers and workflows meet. */
 export const UPDATE = { attach: 'attach', commit: 'commitSegments', probed: 'probed' } as const;
 export const SIGNAL = {
@@ -212,18 +272,42 @@ export const SIGNAL = {
   workerLost: 'workerLost',
   handOver: 'handOver',
   cancel: 'cancel',
+  stop: 'stop',
+  askLanes: 'askLanes',
+  grantLanes: 'grantLanes',
   drain: 'drain',
 } as const;
-export const QUERY = { view: 'view', segments: 'segments' } as const;
+export const QUERY = { view: 'view', segments: 'segments', input: 'input' } as const;
 export const WORKFLOW = {
   session: 'session',
   span: 'span',
   file: 'file',
+  version: 'version',
+  lanes: 'lanes',
   worker: 'worker',
   pool: 'pool',
   webhook: 'webhook',
   receiver: 'receiver',
 } as const;
+
+/** Signal `askLanes`: so many spans at a time is what a file would run, from now on; 0: it is done. */
+export interface AskLanes {
+  /** Workflow id. */
+  readonly file: string;
+  readonly lanes: number;
+  readonly priority: PriorityClass;
+  /** How many lanes the tenant has. */
+  readonly bound: number;
+  /** Counts what the file asks: a grant that crosses a later one is void. */
+  readonly turn: number;
+}
+
+/** Signal `grantLanes`: so many spans at a time are what the file may run. */
+export interface GrantLanes {
+  readonly lanes: number;
+  /** The last that was heard of the file. */
+  readonly turn: number;
+}
 
 /** Update `attach`: a client has come (again) through a gateway. The newest attach wins. */
 export interface Attach {
@@ -307,6 +391,9 @@ export const REFUSAL = {
   notLive: 'NotLive',
 } as const;
 
+/** Type of the ApplicationFailure of a control activity whose upload is not (any more) in storage. */
+export const UPLOAD_MISSING = 'UploadMissing';
+
 /** Type of the ApplicationFailure of a control activity to which storage gives back something else than was written. */
 export const STORAGE_DAMAGED = 'StorageDamaged';
 
@@ -317,7 +404,7 @@ export interface SegmentsAnswer {
 }
 
 export type SessionState =
-  'preparing' | 'queued' | 'streaming' | 'idle' | 'closing' | 'completed' | 'cancelled' | 'failed';
+  'preparing' | 'queued' | 'streaming' | 'idle' | 'closing' | 'completed' | 'stopped' | 'cancelled' | 'failed';
 
 /** Query `view`: what an operator and the REST API see of a session. */
 export interface SessionView {
@@ -337,6 +424,18 @@ export interface SessionView {
   readonly detail: string | null;
   /** Files: finished and all spans. */
   readonly spans: { readonly done: number; readonly total: number } | null;
+  /** Channels that are transcribed apart; absent: one. */
+  readonly channels?: number;
+  /** How fast a file goes; absent while nothing is known of it. */
+  readonly pace?: Pace;
+  /** When the first run began, ISO 8601; absent in sessions of an earlier version. */
+  readonly startedAt?: string;
+}
+
+/** Since when a file is transcribed, and which share of all its audio, 0 to 1, was finished since. */
+export interface Pace {
+  readonly sinceMs: number;
+  readonly share: number;
 }
 
 /** Search attributes, registered with the Temporal server. */
@@ -379,6 +478,8 @@ export interface StreamArgs {
   readonly generation: number;
   /** No more audio is taken: the gateway seals the log where it ends. */
   readonly drain: boolean;
+  /** Whose audio log; absent: 0. */
+  readonly channel?: number;
 }
 
 /**
@@ -424,11 +525,15 @@ export interface CheckpointArgs {
   readonly ref: SessionRef;
   readonly span: number | null;
   readonly segments: readonly Segment[];
+  /** Absent: 1. */
+  readonly version?: number;
 }
 
 export interface WriteTranscriptArgs {
   readonly ref: SessionRef;
   readonly span: number | null;
+  /** Absent: 1. */
+  readonly version?: number;
   /** Segments not yet in a checkpoint. */
   readonly tail: readonly Segment[];
   readonly segmentCount: number;
@@ -471,8 +576,12 @@ export interface TranscriptMeta {
   readonly tenant: string;
   readonly model: string;
   readonly language: string;
-  readonly state: 'completed' | 'cancelled' | 'failed';
+  readonly state: FileResult['state'];
   readonly audioMs: number;
+  /** Channels that were transcribed apart; absent: one. */
+  readonly channels?: number;
+  /** Absent: 1, as the session was first transcribed. */
+  readonly version?: number;
 }
 
 /** The object `transcript.json`. */
@@ -487,6 +596,8 @@ export interface TranscriptDocument extends TranscriptMeta {
 export interface Hole {
   readonly startMs: number;
   readonly endMs: number;
+  /** Absent where there is one. */
+  readonly channel?: number;
 }
 
 export interface ProbeArgs {
@@ -517,6 +628,62 @@ export interface DecodeArgs {
 export interface Span {
   readonly fromByte: number;
   readonly toByte: number;
+}
+
+/** A stretch of one channel's audio log. */
+export interface FileSpan extends Span {
+  readonly channel: number;
+}
+
+/** The object `plan.json`: for each channel the bytes at which its audio is cut, from 0 to its end. */
+export interface FilePlan {
+  readonly cuts: readonly (readonly number[])[];
+}
+
+export interface PrepareArgs {
+  readonly ref: SessionRef;
+  readonly uploadId: string;
+  readonly channels: ChannelMode;
+}
+
+export type PrepareAnswer =
+  | { readonly ok: true; readonly plan: FilePlan }
+  | { readonly ok: false; readonly reason: string; readonly detail: string };
+
+/** Spans that are finished: those below `next`, but for those that are `open`. */
+export interface SpanSet {
+  readonly next: number;
+  /** In order. */
+  readonly open: readonly number[];
+}
+
+/** What spans have come to. */
+export interface SpanYield {
+  readonly done: SpanSet;
+  /** Length of their audio, in bytes. */
+  readonly bytes: number;
+  readonly segments: number;
+  /** Their stretches without text. */
+  readonly holes: readonly FileSpan[];
+}
+
+export interface SurveyArgs {
+  readonly ref: SessionRef;
+  readonly version: number;
+  readonly spans: readonly FileSpan[];
+}
+
+export interface FinishFileArgs {
+  readonly ref: SessionRef;
+  readonly version: number;
+  readonly done: SpanSet;
+  /** Spans [firstSpan, firstSpan + spans) are to be joined in, as revision 1. */
+  readonly repairs: { readonly firstSpan: number; readonly spans: number };
+  /** What has no text. */
+  readonly holes: readonly FileSpan[];
+  readonly meta: TranscriptMeta;
+  /** Its audio is stored: it is deleted. Null: it is kept, or there is none. */
+  readonly uploadId: string | null;
 }
 
 export type DecodeAnswer =
@@ -551,7 +718,10 @@ export interface WorkerFacts {
   readonly readyAt?: string;
 }
 
-/** Control activities, on {@link CONTROL_QUEUE}; `fetchUpload` on {@link FETCH_QUEUE}, `probeAudio` and `decodeAudio` on {@link PREPARE_QUEUE}. */
+/**
+ * Control activities, on {@link CONTROL_QUEUE}; those that take up audio on {@link PREPARE_QUEUE}, `fetchUpload` on
+ * {@link FETCH_QUEUE}.
+ */
 export interface ControlActivities {
   checkpointTranscript(args: CheckpointArgs): Promise<void>;
   writeTranscript(args: WriteTranscriptArgs): Promise<TranscriptWritten>;
@@ -561,8 +731,16 @@ export interface ControlActivities {
   decodeAudio(args: DecodeArgs): Promise<DecodeAnswer>;
   /** The upload is in the audio log, or of no use: it is deleted. */
   discardUpload(args: ProbeArgs): Promise<void>;
-  /** Joins the spans' transcripts in order; answers the number of segments. */
+  /** Joins the spans' transcripts in order; answers the number of segments. For files that began with an earlier version. */
   mergeSpans(args: MergeArgs): Promise<number>;
+  /** Decodes an upload into one audio log for each channel that is to be transcribed, and cuts them. */
+  prepareFile(args: PrepareArgs): Promise<PrepareAnswer>;
+  /** Cuts audio that is stored already, and writes down what for. */
+  planStored(args: { readonly ref: SessionRef; readonly facts: VersionFacts }): Promise<FilePlan>;
+  /** What earlier runs have finished; what they left of other spans is deleted, and their transcript. */
+  surveySpans(args: SurveyArgs): Promise<SpanYield>;
+  /** Joins the finished spans in the order of time; answers the number of segments. */
+  finishFile(args: FinishFileArgs): Promise<number>;
 }
 
 /** On {@link poolQueue}: answered by the worker that has a free slot. */

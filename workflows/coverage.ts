@@ -67,7 +67,8 @@ function without(stretch: Span, taken: readonly Span[]): Span[] {
 }
 
 /** As a reader of a transcript sees it. */
-export const holeOf = ({ fromByte, toByte }: Span): Hole => ({
+export const holeOf = ({ fromByte, toByte, channel }: Span & { readonly channel?: number }): Hole => ({
   startMs: Math.floor(fromByte / LOG_BYTES_PER_MS),
   endMs: Math.ceil(toByte / LOG_BYTES_PER_MS),
+  ...(channel === undefined ? {} : { channel }),
 });

@@ -1,140 +1,197 @@
 /**
- * A file: probed, decoded into the audio log, cut at silences into spans, which are sessions of their own side by side,
- * and joined in order.
+ * A file: decoded into an audio log for each channel, cut at silences into spans, which are sessions of their own side by
+ * side, and joined in the order of time. It may be stopped, and started again under the same id: what spans have finished
+ * is in storage and is not done again. A version is the same for audio that is stored already.
  */
 import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
-  ChildWorkflowFailure,
   allHandlersFinished,
   condition,
+  continueAsNew,
   defineQuery,
   defineSignal,
   defineUpdate,
-  isCancellation,
+  patched,
   proxyActivities,
   setHandler,
-  upsertSearchAttributes,
 } from '@temporalio/workflow';
-import { fileAttributes } from './attributes.ts';
-import { LOG_BYTES_PER_MS, PREPARE_QUEUE, QUERY, REFUSAL, SIGNAL, UPDATE } from './contract.ts';
+import { LOG_BYTES_PER_MS, PREPARE_QUEUE, QUERY, REFUSAL, SIGNAL, UPDATE, UPLOAD_MISSING } from './contract.ts';
 import type {
   Attach,
   AttachAnswer,
   ControlActivities,
   FileInput,
+  FilePlan,
+  FileResult,
+  FileSpan,
+  PrepareAnswer,
   ProbeAnswer,
-  SessionResult,
   SessionView,
-  Span,
+  TranscriptMeta,
+  VersionInput,
 } from './contract.ts';
-import { joined } from './coverage.ts';
-import { isDamage } from './damage.ts';
-import { DAMAGED } from './session/decide.ts';
-import type { Ending } from './session/state.ts';
+import { fileOfBefore } from './file-before.ts';
+import { CANCELLED, COMPLETED, STOPPED, endingOf } from './file-ending.ts';
+import type { FileEnding } from './file-ending.ts';
+import { FileRun } from './file-run.ts';
+import type { FileState } from './file-run.ts';
+import { SpanLanes, spanOptions } from './file-spans.ts';
 import { fetchSource } from './file/source.ts';
-import { inLanes, repairHoles, transcribeSpan } from './spans.ts';
+import { joinedSpans, undone } from './plan.ts';
+import { repairEach } from './spans.ts';
 import { announceEnd } from './webhook/announce.ts';
 
 const probedUpdate = defineUpdate<ProbeAnswer>(UPDATE.probed);
 const attachUpdate = defineUpdate<AttachAnswer, [Attach]>(UPDATE.attach);
 const cancelSignal = defineSignal(SIGNAL.cancel);
+const stopSignal = defineSignal(SIGNAL.stop);
 const viewQuery = defineQuery<SessionView>(QUERY.view);
+const inputQuery = defineQuery<FileInput | VersionInput>(QUERY.input);
 
-const COMPLETED: Ending = { state: 'completed', reason: null, detail: null };
-const CANCELLED: Ending = { state: 'cancelled', reason: null, detail: null };
+/** Of a larger upload the beginning is looked at first, so that a bad one is refused before all of it is decoded. */
+const PROBED_FROM_BYTES = 8 << 20;
 
-type Progress = Pick<
-  SessionView,
-  'state' | 'spans' | 'throughByte' | 'audioEndByte' | 'nextIndex' | 'reason' | 'detail'
->;
-
-const preparation = proxyActivities<Pick<ControlActivities, 'probeAudio' | 'decodeAudio'>>({
+const preparation = proxyActivities<Pick<ControlActivities, 'probeAudio' | 'prepareFile' | 'planStored'>>({
   taskQueue: PREPARE_QUEUE,
   startToCloseTimeout: '6h',
   heartbeatTimeout: '30s',
   retry: { initialInterval: '1s', maximumInterval: '30s' },
 });
-const writing = proxyActivities<Pick<ControlActivities, 'mergeSpans' | 'discardUpload'>>({
+const writing = proxyActivities<Pick<ControlActivities, 'surveySpans' | 'finishFile' | 'discardUpload'>>({
   startToCloseTimeout: '10m',
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 
-class FileRun {
-  readonly input: FileInput;
-  probe: ProbeAnswer | null = null;
-  progress: Progress = {
-    state: 'preparing',
-    spans: null,
-    throughByte: 0,
-    audioEndByte: null,
-    nextIndex: 0,
-    reason: null,
-    detail: null,
-  };
+/** What comes of a part of the work: an end, or that the workflow is to continue as new. */
+type Outcome = FileEnding | 'rotate';
 
-  constructor(input: FileInput) {
-    this.input = input;
+async function planOf(run: FileRun): Promise<FilePlan | FileEnding> {
+  const { input } = run;
+  if (input.kind === 'version') {
+    const { version, model, language, ref } = input;
+    return preparation.planStored({ ref, facts: { version, model, language, createdAt: run.state.startedAt } });
   }
-
-  enter(progress: Partial<Progress>): void {
-    this.progress = { ...this.progress, ...progress };
-    if (progress.state !== undefined) upsertSearchAttributes(fileAttributes(progress.state));
+  const { ref, uploadId, uploadBytes, restarts = 0 } = input;
+  if (restarts === 0) {
+    const fetched = await fetchSource(input);
+    if (!fetched.ok) return { state: 'failed', reason: fetched.reason, detail: fetched.detail };
   }
+  if (uploadBytes >= PROBED_FROM_BYTES && restarts === 0) {
+    run.probe = await preparation.probeAudio({ ref, uploadId });
+    if (!run.probe.ok) return { state: 'failed', reason: run.probe.reason, detail: run.probe.detail };
+  }
+  const prepared = await decoded(input);
+  if (!prepared.ok) return { state: 'failed', reason: prepared.reason, detail: prepared.detail };
+  return prepared.plan;
+}
 
-  view(): SessionView {
-    const { model, language, priority } = this.input;
-    const none = { lease: null, epoch: 0, attached: false, generation: 0 };
-    return { kind: 'file', model, language, priority, ...none, ...this.progress };
+/** A file that was stopped before it was fetched is fetched now. */
+async function decoded(input: FileInput): Promise<PrepareAnswer> {
+  const { ref, uploadId, channels = 'mixed', sourceUrl, restarts = 0 } = input;
+  try {
+    return await preparation.prepareFile({ ref, uploadId, channels });
+  } catch (error) {
+    if (sourceUrl === undefined || restarts === 0 || !isMissing(error)) throw error;
+    const fetched = await fetchSource(input);
+    return fetched.ok ? preparation.prepareFile({ ref, uploadId, channels }) : fetched;
   }
 }
 
-/** Transcribes the spans, at most `maxParallelSpans` at a time; answers how it ended, and what has no text. */
-async function transcribe(run: FileRun, spans: readonly Span[]): Promise<{ ending: Ending; holes: Span[] }> {
-  let done = 0;
-  const failures: Ending[] = [];
-  const holes: Span[] = [];
-  const one = async (index: number): Promise<void> => {
-    const span = spans[index];
-    if (span === undefined) return;
-    const { segments, state, reason, detail, holes: found = [] } = await transcribeSpan(run.input, index, span);
-    if (state !== 'completed') failures.push({ state, reason, detail });
-    holes.push(...found);
-    done += 1;
-    const { throughByte, nextIndex } = run.progress;
-    run.enter({
-      spans: { done, total: spans.length },
-      throughByte: throughByte + span.toByte - span.fromByte,
-      nextIndex: nextIndex + segments,
-    });
-  };
-  await inLanes(spans.length, run.input.bounds.maxParallelSpans, one, () => failures.length > 0);
-  return { ending: failures[0] ?? COMPLETED, holes: joined(holes) };
+const isMissing = (error: unknown): boolean =>
+  error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === UPLOAD_MISSING;
+
+/** Audio stored and cut, and what an earlier life has finished known; or how it ends. */
+async function prepare(run: FileRun): Promise<FileEnding | null> {
+  const plan = await planOf(run);
+  if ('state' in plan) return plan;
+  run.planned(plan);
+  run.probe = { ok: true };
+  const { ref, ...input } = run.input;
+  if (input.kind === 'file' && (input.restarts ?? 0) > 0) {
+    run.yields(await writing.surveySpans({ ref, version: run.version, spans: run.spans }));
+  }
+  return null;
 }
 
-/** Probe, decode, transcribe, join. */
-async function process(run: FileRun): Promise<Ending & { totalBytes: number }> {
-  const { ref, uploadId } = run.input;
-  const fetched = await fetchSource(run.input);
-  if (!fetched.ok) return { state: 'failed', reason: fetched.reason, detail: fetched.detail, totalBytes: 0 };
-  run.probe = await preparation.probeAudio({ ref, uploadId });
-  if (!run.probe.ok) return { state: 'failed', reason: run.probe.reason, detail: run.probe.detail, totalBytes: 0 };
-  const decoded = await preparation.decodeAudio({ ref, uploadId });
-  if (!decoded.ok) return { state: 'failed', reason: decoded.reason, detail: decoded.detail, totalBytes: 0 };
-  const { spans, totalBytes } = decoded;
-  run.enter({ state: 'streaming', audioEndByte: totalBytes, spans: { done: 0, total: spans.length } });
-  const { ending, holes } = await transcribe(run, spans);
-  if (ending.state === 'completed') {
-    run.enter({ state: 'closing' });
-    const repairs = await repairHoles(run.input, spans.length, holes, false);
-    const { id, tenant } = ref;
-    const { model, language } = run.input;
-    const audioMs = totalBytes / LOG_BYTES_PER_MS;
-    const meta = { id, tenant, model, language, state: ending.state, audioMs };
-    run.enter({ nextIndex: await writing.mergeSpans({ ref, spans: spans.length, repairs, meta }) });
+async function transcribe(run: FileRun, spans: SpanLanes): Promise<Outcome> {
+  if (run.state.plan === null) {
+    const refusal = await prepare(run);
+    if (refusal !== null) return refusal;
   }
-  return { ...ending, totalBytes };
+  run.beginStreaming();
+  const how = await spans.transcribe();
+  if (how === 'rotate') return how;
+  return spans.failure ?? COMPLETED;
+}
+
+/** What has no text is transcribed again, alone; answers how many tries there were, and what has none then. */
+async function repair(run: FileRun): Promise<{ tries: number; open: readonly FileSpan[] }> {
+  const holes = joinedSpans(run.state.yielded.holes);
+  if (holes.length === 0) return { tries: 0, open: [] };
+  run.lanes.want(Math.min(holes.length, run.input.bounds.maxParallelSpans));
+  await run.lanes.until(() => run.lanes.granted > 0);
+  const open = await repairEach(run.input, run.spans.length, holes, spanOptions(run), run.lanes.granted);
+  run.lanes.want(0);
+  return { tries: holes.length, open };
+}
+
+/** Writes the transcript of what is done; the upload is of no more use once its audio is stored. */
+async function finish(run: FileRun, ending: FileEnding): Promise<void> {
+  const { state, spans, input, version } = run;
+  const { done } = state.yielded;
+  const { tries, open } =
+    ending.state === 'completed' ? await repair(run) : { tries: 0, open: joinedSpans(state.yielded.holes) };
+  const left = undone(done, spans.length).map((index) => spans[index] as FileSpan);
+  const segments = await writing.finishFile({
+    ref: input.ref,
+    version,
+    done,
+    repairs: { firstSpan: spans.length, spans: tries },
+    holes: joinedSpans([...open, ...left]),
+    meta: metaOf(run, ending),
+    uploadId: input.kind === 'file' && state.plan !== null ? input.uploadId : null,
+  });
+  run.yields({ ...run.state.yielded, segments });
+}
+
+function metaOf({ input, version, endByte, state }: FileRun, ending: FileEnding): TranscriptMeta {
+  const { model, language } = input;
+  const { id, tenant } = input.ref;
+  const channels = state.plan?.cuts.length ?? 1;
+  return {
+    id,
+    tenant,
+    model,
+    language,
+    state: ending.state,
+    audioMs: endByte / LOG_BYTES_PER_MS,
+    ...(channels === 1 ? {} : { channels }),
+    ...(version === 1 ? {} : { version }),
+  };
+}
+
+/** A file that failed has no transcript; its upload is kept where it may go on with it. */
+async function leaveFailed({ input, state }: FileRun, refused: boolean): Promise<void> {
+  if (input.kind !== 'file' || !(refused || state.plan !== null)) return;
+  await writing.discardUpload({ ref: input.ref, uploadId: input.uploadId });
+}
+
+async function conclude(run: FileRun, ending: FileEnding): Promise<FileEnding> {
+  if (ending.state === 'failed') {
+    await leaveFailed(run, run.state.plan === null && ending.reason !== 'session_failed');
+    return ending;
+  }
+  try {
+    await finish(run, ending);
+    return ending;
+  } catch (error) {
+    // Told to end while holes were transcribed again: what there is is written.
+    const otherwise = endingOf(error);
+    if (otherwise.state !== 'cancelled' || ending.state !== 'completed') return otherwise;
+    return CancellationScope.nonCancellable(() => conclude(run, run.asked ?? CANCELLED));
+  }
 }
 
 function refuseAttach(): AttachAnswer {
@@ -146,37 +203,71 @@ function listen(run: FileRun, scope: CancellationScope): void {
     validator: (_attach: Attach) => void refuseAttach(),
   });
   setHandler(viewQuery, () => run.view());
-  setHandler(cancelSignal, () => scope.cancel());
+  setHandler(inputQuery, () => run.input);
+  const endAs = (ending: FileEnding) => () => {
+    run.ask(ending);
+    scope.cancel();
+  };
+  setHandler(cancelSignal, endAs(CANCELLED));
+  setHandler(stopSignal, endAs(STOPPED));
   setHandler(probedUpdate, async (): Promise<ProbeAnswer> => {
-    await condition(() => run.probe !== null || run.progress.reason !== null || run.progress.state === 'cancelled');
-    return (
-      run.probe ?? { ok: false, reason: run.progress.reason ?? 'cancelled', detail: run.progress.detail ?? 'cancelled' }
-    );
+    await condition(() => run.probe !== null || run.ending !== null);
+    const { reason, detail, state } = run.ending ?? COMPLETED;
+    return run.probe ?? { ok: false, reason: reason ?? state, detail: detail ?? `the file was ${state}` };
   });
 }
 
-/** A preparation that cannot succeed ends the session; its cause is in the activity's failure. */
-function endingOf(error: unknown): Ending {
-  if (isCancellation(error)) return CANCELLED;
-  if (isDamage(error)) return DAMAGED;
-  if (error instanceof ActivityFailure || error instanceof ChildWorkflowFailure)
-    return { state: 'failed', reason: 'session_failed', detail: 'a step of the work failed' };
-  throw error;
-}
-
-export async function file(input: FileInput): Promise<SessionResult> {
-  const run = new FileRun(input);
+async function runFile(run: FileRun): Promise<Outcome> {
   const scope = new CancellationScope();
   listen(run, scope);
-  const { totalBytes, ...ending } = await scope
-    .run(() => process(run))
-    .catch((error: unknown) => ({ ...endingOf(error), totalBytes: 0 }));
-  run.enter(ending);
-  const { ref, uploadId } = input;
-  await CancellationScope.nonCancellable(() => writing.discardUpload({ ref, uploadId }));
-  const audioMs = Math.round(totalBytes / LOG_BYTES_PER_MS);
-  const result: SessionResult = { ...ending, segments: run.progress.nextIndex, audioMs };
-  await announceEnd(input, result);
-  await condition(allHandlersFinished);
-  return result;
+  if (run.asked !== null) scope.cancel();
+  const spans = new SpanLanes(run);
+  return scope.run(async () => {
+    const outcome = await transcribe(run, spans).catch(endingOf);
+    if (outcome === 'rotate') return outcome;
+    if (outcome.state !== 'completed') {
+      return CancellationScope.nonCancellable(async () => {
+        await spans.idle();
+        run.lanes.want(0);
+        return conclude(run, outcome.state === 'cancelled' ? (run.asked ?? outcome) : outcome);
+      });
+    }
+    run.enter('closing');
+    return conclude(run, outcome);
+  });
+}
+
+type Input = FileInput | VersionInput;
+
+async function work(input: Input, carried: FileState | undefined): Promise<FileResult> {
+  const run = new FileRun(input, carried);
+  const outcome = await runFile(run);
+  if (outcome === 'rotate') return rotate(run);
+  run.end(outcome);
+  run.lanes.want(0);
+  const audioMs = Math.round(run.endByte / LOG_BYTES_PER_MS);
+  const { state, ...rest } = { ...outcome, segments: run.state.yielded.segments, audioMs };
+  // One that was stopped may go on: it has not come to its end.
+  if (input.kind === 'file' && state !== 'stopped') await announceEnd(input, { state, ...rest });
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+  return { state, ...rest };
+}
+
+/** History is long enough: what was asked for meanwhile is heard by the next run. */
+async function rotate(run: FileRun): Promise<never> {
+  await CancellationScope.nonCancellable(async () => {
+    await run.lanes.settled();
+    await condition(allHandlersFinished);
+  });
+  return continueAsNew<(input: Input, state: FileState) => Promise<FileResult>>(run.input, run.carry());
+}
+
+export async function file(input: FileInput, carried?: FileState): Promise<FileResult> {
+  if (!patched('file-goes-on')) return fileOfBefore(input);
+  return work(input, carried);
+}
+
+/** The audio of a session that has ended, transcribed again: another transcript beside the first. */
+export async function version(input: VersionInput, carried?: FileState): Promise<FileResult> {
+  return work(input, carried);
 }

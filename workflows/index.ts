@@ -1,5 +1,6 @@
 /** What the orchestrator runs. */
-export { file } from './file.ts';
+export { file, version } from './file.ts';
+export { lanes } from './lanes/lanes.ts';
 export { pool } from './pool/pool.ts';
 export { session, span } from './session/session.ts';
 export { worker } from './worker.ts';

@@ -1,7 +1,7 @@
 /** A transcript in the formats that are asked for. Pure: activities, gateway and command line show the same. */
 import type { TranscriptDocument, TranscriptFormat } from './contract.ts';
 import { renderSrt, renderVtt } from './render/subtitles.ts';
-import { oneLine } from './render/text.ts';
+import { renderText } from './render/text.ts';
 import { renderTsv } from './render/tsv.ts';
 import { verboseTranscript } from './render/verbose-json.ts';
 
@@ -16,7 +16,7 @@ export function render(document: Renderable, format: TranscriptFormat): string {
     case 'verbose_json':
       return `${JSON.stringify(verboseTranscript(document))}\n`;
     case 'txt':
-      return document.segments.map(({ text }) => `${oneLine(text)}\n`).join('');
+      return renderText(document.segments);
     case 'srt':
       return renderSrt(document.segments);
     case 'vtt':

@@ -11,22 +11,39 @@ const REPAIRS_SIDE_BY_SIDE = 4;
 /** A hole that is not transcribed by then stays one: nobody waits for it any longer. */
 const REPAIR_LIMIT = '10m';
 
-interface SpanOptions {
+export interface SpanOptions {
   readonly urgent?: boolean;
   readonly limit?: typeof REPAIR_LIMIT;
+  /** Of the transcript; absent: 1. */
+  readonly version?: number;
+  /** No lease has a lower epoch; absent: 1. */
+  readonly firstEpoch?: number;
 }
+
+/** A stretch of the audio log of a channel; absent: 0. */
+type Stretch = Span & { readonly channel?: number };
 
 /** Transcribes one stretch; rejects when the child workflow fails. */
 export function transcribeSpan(
   { ref, model, language, priority, weight, bounds }: SessionSpec,
   span: number,
-  { fromByte, toByte }: Span,
-  { urgent = false, limit }: SpanOptions = {},
+  { fromByte, toByte, channel = 0 }: Stretch,
+  { urgent = false, limit, version = 1, firstEpoch = 1 }: SpanOptions = {},
 ): Promise<SessionResult> {
   const spec = { ref, model, language, priority, weight, bounds };
-  const input: SpanInput = { kind: 'span', span, ...spec, fromByte, toByte, ...(urgent ? { urgent } : {}) };
+  const input: SpanInput = {
+    kind: 'span',
+    span,
+    ...spec,
+    fromByte,
+    toByte,
+    ...(urgent ? { urgent } : {}),
+    ...(channel === 0 ? {} : { channel }),
+    ...(version === 1 ? {} : { version }),
+    ...(firstEpoch === 1 ? {} : { firstEpoch }),
+  };
   return executeChild<(input: SpanInput) => Promise<SessionResult>>(WORKFLOW.span, {
-    workflowId: spanWorkflowId(ref, span),
+    workflowId: spanWorkflowId(ref, span, version),
     args: [input],
     parentClosePolicy: ParentClosePolicy.TERMINATE,
     typedSearchAttributes: specAttributes(input, 'span'),
@@ -54,25 +71,38 @@ export async function inLanes(
   await Promise.all(Array.from({ length: Math.min(sideBySide, count) }, lane));
 }
 
-/** Transcribes holes again, each alone, as the spans from `firstSpan` on; what fails stays open. */
+/** Transcribes holes again, each alone, as the spans from `firstSpan` on; answers what stays open. */
+export async function repairEach<S extends Stretch>(
+  spec: SessionSpec,
+  firstSpan: number,
+  holes: readonly S[],
+  options: SpanOptions,
+  sideBySide = REPAIRS_SIDE_BY_SIDE,
+): Promise<S[]> {
+  const open: S[] = [];
+  const repairOne = async (index: number): Promise<void> => {
+    const hole = holes[index];
+    if (hole === undefined) return;
+    const result = await transcribeSpan(spec, firstSpan + index, hole, { ...options, limit: REPAIR_LIMIT }).catch(
+      (error: unknown) => {
+        if (isCancellation(error)) throw error;
+        return null;
+      },
+    );
+    const left = result?.state === 'completed' ? (result.holes ?? []) : [hole];
+    open.push(...left.map((stretch) => ({ ...hole, ...stretch })));
+  };
+  await inLanes(holes.length, Math.min(sideBySide, REPAIRS_SIDE_BY_SIDE), repairOne);
+  return open;
+}
+
+/** Transcribes holes of one audio log again; what fails stays open. */
 export async function repairHoles(
   spec: SessionSpec,
   firstSpan: number,
   holes: readonly Span[],
   urgent: boolean,
 ): Promise<Repairs> {
-  const open: Span[] = [];
-  const repairOne = async (index: number): Promise<void> => {
-    const hole = holes[index];
-    if (hole === undefined) return;
-    const result = await transcribeSpan(spec, firstSpan + index, hole, { urgent, limit: REPAIR_LIMIT }).catch(
-      (error: unknown) => {
-        if (isCancellation(error)) throw error;
-        return null;
-      },
-    );
-    open.push(...(result?.state === 'completed' ? (result.holes ?? []) : [hole]));
-  };
-  await inLanes(holes.length, REPAIRS_SIDE_BY_SIDE, repairOne);
+  const open = await repairEach(spec, firstSpan, holes, { urgent });
   return { firstSpan, spans: holes.length, open: joined(open) };
 }

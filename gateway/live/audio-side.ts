@@ -15,6 +15,8 @@ export class AudioSide implements FeedSource {
   readonly #events: IntakeEvents;
   #intake: Intake | null = null;
   #opened = 0;
+  /** Whose audio log: a file's may be one of several. */
+  #channel = 0;
   /** Where the stored audio ends, once nothing can follow it. */
   #storedEnd: number | null = null;
 
@@ -90,6 +92,7 @@ export class AudioSide implements FeedSource {
 
   /** Before a worker is fed: where the audio ends, by a span's end, by a seal, or, when no more is taken, by sealing it. */
   async findEnd(dial: AudioDial): Promise<void> {
+    this.#channel = dial.channel ?? 0;
     if (dial.toByte !== null) this.#storedEnd = dial.toByte;
     if (dial.toByte !== null || this.#intake !== null) return;
     const { audioLog } = this.#gateway;
@@ -113,6 +116,6 @@ export class AudioSide implements FeedSource {
   }
 
   get #prefix(): string {
-    return objectKeys.audio(this.#ref);
+    return objectKeys.audio(this.#ref, this.#channel);
   }
 }

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import { AUDIO_PLANE_PATH, PLANE_CLOSE } from '../../workflows/audio-plane.ts';
+import { AUDIO_PLANE_PATH, CHANNEL_PLANE_PATH, PLANE_CLOSE } from '../../workflows/audio-plane.ts';
 import type { AudioDial } from '../../workflows/audio-plane.ts';
 import { NAME_PATTERN } from '../../workflows/contract.ts';
 import type { LiveInput, SessionRef } from '../../workflows/contract.ts';
@@ -40,6 +40,7 @@ const dialSchema = z.object({
   toByte: number.nullable().default(null),
   nextIndex: number,
   drain: z.stringbool().default(false),
+  channel: number.default(0),
 });
 
 export class LiveServer {
@@ -85,7 +86,7 @@ export class LiveServer {
       this.upgradeTo(dialect, request, socket, head);
       return true;
     }
-    if (path === AUDIO_PLANE_PATH) {
+    if (path === AUDIO_PLANE_PATH || path === CHANNEL_PLANE_PATH) {
       this.#workers.handleUpgrade(request, socket, head, (worker) => {
         void this.#worker(worker, query, request.headers.authorization);
       });

@@ -1,6 +1,6 @@
 /** The REST API (/openapi.json), as the page uses it. */
 
-/** @typedef {import('../rest/sessions.ts').Session} Session */
+/** @typedef {import('../rest/shown-session.ts').Session} Session */
 /** @typedef {import('zod').input<typeof import('../rest/schemas.ts').sessionListSchema>['sessions'][number]} SessionRow */
 /** @typedef {import('../../workflows/contract.ts').Segment} Segment */
 

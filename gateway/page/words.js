@@ -1,7 +1,7 @@
 /** What the page says of a session, in plain words. */
 
 /** @typedef {import('./live-session.js').Snapshot} Snapshot */
-/** @typedef {import('../rest/sessions.ts').Session} Session */
+/** @typedef {import('../rest/shown-session.ts').Session} Session */
 /** @typedef {{ readonly tone: 'good' | 'busy' | 'bad' | 'quiet', readonly headline: string, readonly detail: string }} Status */
 
 /**
@@ -112,6 +112,7 @@ const STATES = {
   idle: ['quiet', 'Nobody is speaking'],
   closing: ['busy', 'Writing'],
   completed: ['quiet', 'Done'],
+  stopped: ['quiet', 'Stopped'],
   cancelled: ['quiet', 'Cancelled'],
   failed: ['bad', 'Failed'],
 };
@@ -145,7 +146,7 @@ export function readStatus({ state, kind, attached, error, spans, transcribedMs,
 }
 
 /** @param {Session['state']} state */
-export const isOver = (state) => state === 'completed' || state === 'cancelled' || state === 'failed';
+export const isOver = (state) => ['completed', 'stopped', 'cancelled', 'failed'].includes(state);
 
 /** @param {string} text */
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.$/, '');

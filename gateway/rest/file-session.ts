@@ -1,6 +1,6 @@
 /** A stored upload becomes a session. */
 import { randomUUID } from 'node:crypto';
-import type { FileInput, SessionRef } from '../../workflows/contract.ts';
+import type { ChannelMode, FileInput, SessionRef } from '../../workflows/contract.ts';
 import type { WebhookTarget } from '../../workflows/webhook/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
@@ -14,6 +14,8 @@ export interface FileSessionOptions {
   readonly id?: string | undefined;
   /** What an Idempotency-Key must come with again. */
   readonly fingerprint?: string | null;
+  /** Absent: they are mixed. */
+  readonly channels?: ChannelMode | undefined;
   /** The upload was there before: it stays where no session can be started. */
   readonly keepUpload?: boolean;
   /** Who is told of its end, where that is no webhook of Longhand's own. */
@@ -25,14 +27,14 @@ export async function startFileSession(
   gateway: Gateway,
   { uploadId, bytes, fileName }: Pick<StoredUpload, 'uploadId' | 'bytes'> & { readonly fileName: string },
   { webhook, ...choice }: Choice,
-  { id = randomUUID(), fingerprint = null, keepUpload = false, target }: FileSessionOptions = {},
+  { id = randomUUID(), fingerprint = null, channels = 'mixed', keepUpload = false, target }: FileSessionOptions = {},
 ): Promise<SessionRef> {
   const { tenant, weightOf, bounds } = gateway.settings;
   const ref = { tenant, id };
   const start = async (): Promise<void> => {
     const told = target === undefined ? await webhookFor(gateway, webhook) : { webhook: target };
     const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...told };
-    const file = { uploadId, fileName, uploadBytes: bytes, ...(fingerprint === null ? {} : { fingerprint }) };
+    const file = { uploadId, fileName, uploadBytes: bytes, channels, ...(fingerprint === null ? {} : { fingerprint }) };
     const input: FileInput = { kind: 'file', ...spec, ...file };
     await gateway.sessions.startFile(input);
   };

@@ -53,7 +53,8 @@ async function byFile(gateway: Gateway, request: Request, key: string | null): P
   const ref = keyed ?? { tenant, id: parameters.session ?? randomUUID() };
   const fingerprint = digest === null ? null : fingerprintOf({ ...parameters, filename: fileName }, digest);
   const choice = chooseModel(parameters, catalogue);
-  const start = () => startFileSession(gateway, upload, choice, { id: ref.id, fingerprint });
+  const start = () =>
+    startFileSession(gateway, upload, choice, { id: ref.id, channels: parameters.channels, fingerprint });
   return { ref, fingerprint, otherwise: mismatch('session'), begin: isThere ? null : start };
 }
 
@@ -100,7 +101,13 @@ async function byUpload(
   const upload = await new Uploads(gateway.objects, tenant, uploadTtlMs).claim(uploadId, id);
   const file = { uploadId, bytes: upload.bytes, fileName: parameters.filename ?? upload.fileName };
   const choice = chooseModel(parameters, catalogue);
-  const start = () => startFileSession(gateway, file, choice, { id, fingerprint, keepUpload: true });
+  const start = () =>
+    startFileSession(gateway, file, choice, {
+      id,
+      fingerprint,
+      channels: parameters.channels,
+      keepUpload: true,
+    });
   return { ref, fingerprint, otherwise, begin: start };
 }
 

@@ -1,7 +1,7 @@
 /** What the REST API takes and gives: the schemas validate, and the OpenAPI document is made from them. */
 import { extendZodWithOpenApi } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import { PRIORITIES, TRANSCRIPT_FORMATS } from '../../workflows/contract.ts';
+import { CHANNEL_MODES, PRIORITIES, TRANSCRIPT_FORMATS } from '../../workflows/contract.ts';
 import { choiceShape } from '../protocol.ts';
 
 extendZodWithOpenApi(z);
@@ -11,6 +11,10 @@ const MAX_PAGE = 200;
 export const uploadParameters = z.strictObject({
   ...choiceShape,
   filename: z.string().max(255).optional().describe('shown in lists; never used as a path'),
+  channels: z
+    .enum(CHANNEL_MODES, `one of ${CHANNEL_MODES.join(', ')}`)
+    .default('mixed')
+    .describe('separate: each channel (at most 8) is transcribed for itself, and segments say their channel'),
 });
 
 export const listParameters = z.strictObject({
@@ -43,7 +47,17 @@ export const sessionSchema = z
   .object({
     id: z.string(),
     kind: z.enum(['live', 'file']),
-    state: z.enum(['preparing', 'queued', 'streaming', 'idle', 'closing', 'completed', 'cancelled', 'failed']),
+    state: z.enum([
+      'preparing',
+      'queued',
+      'streaming',
+      'idle',
+      'closing',
+      'completed',
+      'stopped',
+      'cancelled',
+      'failed',
+    ]),
     model: z.string(),
     language: z.string(),
     priority: z.enum(PRIORITIES),
@@ -54,7 +68,13 @@ export const sessionSchema = z
     transcribedMs: z.number().describe('milliseconds of audio that committed segments account for'),
     audioMs: z.number().nullable().describe('length of the audio in milliseconds; null while it may grow'),
     progress: z.number().nullable().describe('0 to 1; null while the length is unknown'),
+    estimatedRemainingMs: z
+      .number()
+      .nullable()
+      .describe('of a file: how long it will take at the pace it has had so far; null while that is unknown'),
+    estimatedEndAt: z.iso.datetime().nullable().describe('the same as a time'),
     spans: z.object({ done: z.int(), total: z.int() }).nullable().describe('stretches a file is cut into'),
+    channels: z.int().describe('channels that are transcribed apart'),
     error: z.object({ code: z.string(), detail: z.string().nullable() }).nullable(),
   })
   .openapi('Session');
@@ -126,10 +146,12 @@ export const transcriptSchema = z
     language: z.string(),
     state: z.string(),
     audioMs: z.number(),
+    channels: z.int().optional().describe('channels that were transcribed apart; absent: one'),
+    version: z.int().optional().describe('absent: 1, as the session was first transcribed'),
     text: z.string(),
     segments: z.array(segmentSchema).describe('in the order of their audio; an `index` is that of the commit'),
     holes: z
-      .array(z.object({ startMs: z.number(), endMs: z.number() }))
+      .array(z.object({ startMs: z.number(), endMs: z.number(), channel: z.int().optional() }))
       .optional()
       .describe('stretches of audio of which no recogniser could make text; absent while the session goes on'),
   })

@@ -11,8 +11,6 @@ import { queryOf, refOf } from './session-ref.ts';
 import { sessionOf } from './shown-session.ts';
 import { showTranscript } from './transcript.ts';
 
-export type { Session } from './shown-session.ts';
-
 export function sessionRoutes(gateway: Gateway): Router {
   const router = Router();
   router.post('/', (request, response) => postSession(gateway, request, response));

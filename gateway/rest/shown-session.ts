@@ -6,10 +6,11 @@ import type { sessionSchema } from './schemas.ts';
 
 export type Session = z.input<typeof sessionSchema>;
 
-export function sessionOf(ref: SessionRef, view: SessionView): Session {
+/** @param nowMs when it is asked. */
+export function sessionOf(ref: SessionRef, view: SessionView, nowMs = Date.now()): Session {
   const { lease, throughByte, audioEndByte, reason, detail } = view;
-  const ended = view.state === 'completed';
-  const share = audioEndByte === null || audioEndByte === 0 ? null : Math.min(1, throughByte / audioEndByte);
+  const progress = progressOf(view);
+  const remainingMs = remainingMsOf(view, progress, nowMs);
   return {
     id: ref.id,
     kind: view.kind === 'file' ? 'file' : 'live',
@@ -23,8 +24,26 @@ export function sessionOf(ref: SessionRef, view: SessionView): Session {
     segments: view.nextIndex,
     transcribedMs: Math.round(throughByte / LOG_BYTES_PER_MS),
     audioMs: audioEndByte === null ? null : Math.round(audioEndByte / LOG_BYTES_PER_MS),
-    progress: ended ? 1 : share,
+    progress,
+    estimatedRemainingMs: remainingMs,
+    estimatedEndAt: remainingMs === null ? null : new Date(nowMs + remainingMs).toISOString(),
     spans: view.spans,
+    channels: view.channels ?? 1,
     error: reason === null ? null : { code: reason, detail },
   };
+}
+
+function progressOf({ state, throughByte, audioEndByte }: SessionView): number | null {
+  if (state === 'completed') return 1;
+  return audioEndByte === null || audioEndByte === 0 ? null : Math.min(1, throughByte / audioEndByte);
+}
+
+/**
+ * What is left takes as long, for its length, as what is done has taken since the file began to be transcribed, its waiting
+ * for workers included. Null where nothing has been done yet, or nothing goes on.
+ */
+function remainingMsOf({ state, pace }: SessionView, progress: number | null, nowMs: number): number | null {
+  if (state !== 'streaming' || pace === undefined || pace.share <= 0 || progress === null) return null;
+  const elapsedMs = Math.max(0, nowMs - pace.sinceMs);
+  return Math.round(((1 - progress) * elapsedMs) / pace.share);
 }

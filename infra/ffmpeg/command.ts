@@ -22,11 +22,14 @@ const SAMPLE_RATE = 16_000;
 export interface Ffmpeg {
   readonly kind: 'native' | 'wasm';
   readonly program: string;
-  /** Arguments that decode `inputPath`, cut after `maxSeconds`, to standard output. */
-  arguments(inputPath: string, maxSeconds: number): readonly string[];
+  /** Arguments that decode `inputPath`, cut after `maxSeconds`, to standard output; {@link Output}. */
+  arguments(inputPath: string, maxSeconds: number, output?: Output): readonly string[];
   /** Arguments that decode standard input to standard output as it comes; null where it can only be read as a file. */
   liveArguments: ((format: LiveFormat) => readonly string[]) | null;
 }
+
+/** `mono`: the channels mixed to one, samples alone; `channels`: all of them, interleaved, as a WAV file. */
+export type Output = 'mono' | 'channels';
 
 /** Null: a container, which says what it is. */
 export type LiveFormat = { readonly codec: string; readonly sampleRate: number; readonly channels: number } | null;
@@ -65,7 +68,10 @@ async function native(program: string): Promise<Ffmpeg> {
   return {
     kind: 'native',
     program,
-    arguments: (inputPath, maxSeconds) => ['-nostdin', ...decode(takesFd ? handed : named(inputPath), maxSeconds)],
+    arguments: (inputPath, maxSeconds, output) => [
+      '-nostdin',
+      ...decode(takesFd ? handed : named(inputPath), maxSeconds, output),
+    ],
     liveArguments: decodeLive,
   };
 }
@@ -83,11 +89,11 @@ function wasm(): Ffmpeg {
   return {
     kind: 'wasm',
     program: process.execPath,
-    arguments: (_, maxSeconds) => [
+    arguments: (_, maxSeconds, output) => [
       ...confined,
       ...quiet,
       join(folder, 'wasm-process.ts'),
-      ...decode(channels, maxSeconds),
+      ...decode(channels, maxSeconds, output),
     ],
     // The build reads by seeking, and cannot wait.
     liveArguments: null,
@@ -109,13 +115,15 @@ interface Channels {
   readonly output: string;
 }
 
-function decode({ protocol, input, output }: Channels, maxSeconds: number): string[] {
+function decode({ protocol, input, output }: Channels, maxSeconds: number, as: Output = 'mono'): string[] {
   const taken = ['-protocol_whitelist', protocol, '-format_whitelist', FORMATS, '-i', input, '-map', '0:a:0'];
-  return [...QUIET, ...taken, '-t', String(maxSeconds), ...PCM, output];
+  return [...QUIET, ...taken, '-t', String(maxSeconds), ...(as === 'mono' ? PCM : EACH_CHANNEL), output];
 }
 
 const QUIET = ['-hide_banner', '-nostats', '-loglevel', 'info'];
-const PCM = ['-ac', '1', '-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le', '-f', 's16le', '-map_metadata', '-1'];
+const SAMPLES = ['-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le', '-map_metadata', '-1'];
+const PCM = ['-ac', '1', ...SAMPLES, '-f', 's16le'];
+const EACH_CHANNEL = [...SAMPLES, '-f', 'wav'];
 
 /** The codecs that say nothing of themselves, as ffmpeg's demuxers call them; those of speech know their own rate. */
 const BARE = ['s8', 'u8', 's16le', 's16be', 'u16le', 'u16be', 's24le', 's24be', 's32le', 's32be', 'f32le', 'f32be'];

@@ -2,11 +2,12 @@ import { open } from 'node:fs/promises';
 import { childEnvironment } from '../config.ts';
 import type { Config } from '../config.ts';
 import { findFfmpeg } from './command.ts';
-import type { Ffmpeg } from './command.ts';
+import type { Ffmpeg, Output } from './command.ts';
+import { apart } from './channels.ts';
 import { runFfmpeg } from './run.ts';
 import type { RunLimits } from './run.ts';
 import { AudioRefused, emptyAudio, judge, statedMs, tooLong, unsupported } from './refusal.ts';
-import type { AudioVerdict, FfmpegEnd } from './refusal.ts';
+import type { AudioVerdict, FfmpegEnd, Refusal } from './refusal.ts';
 
 /** The audio log's format, in bytes a millisecond (workflows/contract.ts). */
 const PCM_BYTES_PER_MS = 32;
@@ -33,6 +34,8 @@ export interface Decoder {
    * {@link AudioRefused} for a file that is not taken, also in the middle (too long, or no audio after all).
    */
   decodeAudio(inputPath: string, signal?: AbortSignal): AsyncGenerator<Buffer, void>;
+  /** The same for each channel of the file: as many samples of each at a time. A file of more channels is refused. */
+  decodeChannels(inputPath: string, maxChannels: number, signal?: AbortSignal): AsyncGenerator<readonly Buffer[], void>;
 }
 
 type DecoderSettings = Pick<
@@ -55,7 +58,10 @@ export async function createDecoder(options: DecoderOptions): Promise<Decoder> {
   return {
     kind: ffmpeg.kind,
     probe: (inputPath, signal) => probe(ffmpeg, options, inputPath, signal),
-    decodeAudio: (inputPath, signal) => decodeAudio(ffmpeg, options, inputPath, signal),
+    decodeAudio: (inputPath, signal) =>
+      decodeFile(ffmpeg, options, inputPath, 'mono', (pcm) => atMost(pcm, options.maxMs), signal),
+    decodeChannels: (inputPath, maxChannels, signal) =>
+      decodeFile(ffmpeg, options, inputPath, 'channels', (wav) => apart(wav, maxChannels, options.maxMs), signal),
   };
 }
 
@@ -83,7 +89,7 @@ async function probe(
 }
 
 /** ffmpeg takes any number of bits and rounds it up to bytes: what comes out then is noise. */
-function wavRefusal(head: Buffer): AudioVerdict | null {
+function wavRefusal(head: Buffer): Refusal | null {
   const isPcm = head.toString('latin1', 0, 4) === 'RIFF' && head.toString('latin1', 8, 16) === 'WAVEfmt ';
   if (!isPcm || head.readUInt16LE(20) !== WAV_PCM) return null;
   const bits = head.readUInt16LE(34);
@@ -98,18 +104,23 @@ function lengthVerdict(end: FfmpegEnd, fileBytes: number, maxMs: number): AudioV
   return ms !== null && ms > maxMs ? tooLong(maxMs) : verdict;
 }
 
-async function* decodeAudio(
+/** @param samplesOf makes of what ffmpeg writes what is given on; it answers how ffmpeg ended. */
+async function* decodeFile<T>(
   ffmpeg: Ffmpeg,
   options: DecoderOptions,
   inputPath: string,
+  output: Output,
+  samplesOf: (written: AsyncGenerator<Buffer, FfmpegEnd>) => AsyncGenerator<T, FfmpegEnd>,
   signal?: AbortSignal,
-): AsyncGenerator<Buffer, void> {
+): AsyncGenerator<T, void> {
   const file = await open(inputPath, 'r');
   try {
     if ((await file.stat()).size === 0) throw new AudioRefused(emptyAudio('the file is empty'));
+    const absurd = wavRefusal((await file.read(Buffer.alloc(WAV_HEAD), 0, WAV_HEAD, 0)).buffer);
+    if (absurd !== null) throw new AudioRefused(absurd);
     // A second more than is taken: a file of exactly the longest length is not cut, and a longer one shows.
-    const args = ffmpeg.arguments(inputPath, Math.ceil(options.maxMs / 1000) + 1);
-    const end = yield* atMost(runFfmpeg({ ffmpeg, args, input: file.fd, limits: options, signal }), options.maxMs);
+    const args = ffmpeg.arguments(inputPath, Math.ceil(options.maxMs / 1000) + 1, output);
+    const end = yield* samplesOf(runFfmpeg({ ffmpeg, args, input: file.fd, limits: options, signal }));
     const verdict = judge(end);
     if (!verdict.ok) throw new AudioRefused(verdict);
   } finally {

@@ -54,13 +54,16 @@ function mountInput(): void {
   };
 }
 
-/** Samples leave as they come; a reader that is behind makes the decoder wait. */
+/** Samples leave as they come; a reader that is behind makes the decoder wait. What would be written anew has left. */
 function mountOutput(): void {
+  let written = 0;
   const node = core.FS.createFile('/', WASM_OUTPUT.slice(1), {}, true, true);
   node.node_ops = { ...node.node_ops, setattr: () => undefined };
   node.stream_ops = {
     ...node.stream_ops,
-    write: (_, buffer, offset, length) => {
+    write: (_, buffer, offset, length, position) => {
+      if (position < written) return length;
+      written += length;
       writeFully(STDOUT, buffer.subarray(offset, offset + length));
       return length;
     },

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,14 @@ import { createDecoder } from '../../infra/ffmpeg/decoder.ts';
 import { openScratch } from '../../infra/scratch.ts';
 import type { Scratch } from '../../infra/scratch.ts';
 import { objectKeys } from '../../workflows/contract.ts';
-import type { DecodeAnswer, ProbeAnswer } from '../../workflows/contract.ts';
+import type {
+  ChannelMode,
+  DecodeAnswer,
+  FilePlan,
+  PrepareAnswer,
+  ProbeAnswer,
+  VersionFacts,
+} from '../../workflows/contract.ts';
 import { MemoryObjects } from '../harness/memory-objects.ts';
 import { sound, wav } from '../harness/sound.ts';
 
@@ -48,8 +56,21 @@ function decoderOf(pcm: Buffer, pieceBytes = 65_536): PreparePorts['decoder'] {
         yield pcm.subarray(at, at + pieceBytes);
       }
     },
+    async *decodeChannels() {
+      for (let at = 0; at < pcm.byteLength; at += pieceBytes) {
+        await Promise.resolve();
+        const piece = pcm.subarray(at, at + pieceBytes);
+        yield [piece, Buffer.from(piece.map((byte) => (256 - byte) & 255))];
+      }
+    },
   };
 }
+
+const noChannels = {
+  decodeChannels: () => {
+    throw new Error('not asked for');
+  },
+};
 
 function setUp(decoder: PreparePorts['decoder'] = decoderOf(PCM), audioLog: PreparePorts['audioLog'] = log) {
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
@@ -58,6 +79,9 @@ function setUp(decoder: PreparePorts['decoder'] = decoderOf(PCM), audioLog: Prep
     environment,
     probe: (): Promise<ProbeAnswer> => environment.run(activities.probeAudio, { ref, uploadId }),
     decode: (): Promise<DecodeAnswer> => environment.run(activities.decodeAudio, { ref, uploadId }),
+    prepare: (channels: ChannelMode): Promise<PrepareAnswer> =>
+      environment.run(activities.prepareFile, { ref, uploadId, channels }),
+    planStored: (facts: VersionFacts): Promise<FilePlan> => environment.run(activities.planStored, { ref, facts }),
   };
 }
 
@@ -106,6 +130,7 @@ test('a log that is sealed already is not decoded again', async () => {
     decodeAudio: () => {
       throw new Error('decoded');
     },
+    ...noChannels,
   };
   expect(await setUp(never).decode()).toEqual(whole);
 });
@@ -140,6 +165,7 @@ test('what the decoder refuses is an answer, not a failure', async () => {
       yield* decoderOf(sound()).decodeAudio('', new AbortController().signal);
       throw refused;
     },
+    ...noChannels,
   };
   expect(await setUp(decoder).probe()).toEqual({ ok: false, reason: 'empty_audio', detail: 'nothing' });
   expect(await setUp(decoder).decode()).toEqual({ ok: false, reason: 'too_long', detail: 'too long' });
@@ -152,6 +178,7 @@ test('a decoder that fails is a failure that is tried again', async () => {
     decodeAudio: () => {
       throw new Error('crashed');
     },
+    ...noChannels,
   };
   await expect(setUp(decoder).probe()).rejects.toThrow('crashed');
   await expect(setUp(decoder).decode()).rejects.toThrow('crashed');
@@ -184,4 +211,65 @@ test('a real file goes through a real decoder', async () => {
   const { probe, decode } = setUp(await createDecoder({ ffmpeg: 'wasm', searchPath: '', ...limits }));
   expect(await probe()).toEqual({ ok: true });
   await expectWhole(await decode());
+});
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+describe('each channel for itself', () => {
+  const second = objectKeys.audio(ref, 1);
+  const loggedOf = async (prefix: string): Promise<Buffer> => Buffer.concat(await Array.fromAsync(log.read(prefix, 0)));
+  const ends = ({ cuts }: FilePlan): (number | undefined)[] => cuts.map((borders) => borders.at(-1));
+
+  async function planned(pieceBytes = 65_536, audioLog?: PreparePorts['audioLog']): Promise<FilePlan> {
+    const answer = await setUp(decoderOf(PCM, pieceBytes), audioLog).prepare('separate');
+    if (!answer.ok) throw new Error(answer.detail);
+    return answer.plan;
+  }
+
+  test('has a sealed log of its own, and is cut where it is quiet itself', async () => {
+    const plan = await planned(100_000);
+    expect(ends(plan)).toEqual([PCM.byteLength, PCM.byteLength]);
+    expect((await loggedOf(AUDIO)).equals(PCM)).toBe(true);
+    const other = await loggedOf(second);
+    expect(other.byteLength).toBe(PCM.byteLength);
+    expect(other.equals(PCM)).toBe(false);
+    for (const prefix of [AUDIO, second]) expect(await log.extent(prefix)).toMatchObject({ sealed: true });
+    for (const [channel, borders] of plan.cuts.entries()) {
+      const pcm = channel === 0 ? PCM : other;
+      for (const at of borders.slice(1, -1))
+        expect(pcm.subarray(at - 640, at + 640).every((byte) => byte === 0)).toBe(true);
+    }
+  });
+
+  test('is stored once, whatever an earlier attempt has left of one or the other', async () => {
+    const plan = await planned();
+    const sums = () => [...objects.objects].map(([key, bytes]) => `${key} ${sha256(bytes)}`).sort();
+    const whole = sums();
+    const stretches = [...objects.objects.keys()]
+      .filter((key) => key.startsWith(AUDIO) || key.startsWith(second))
+      .sort();
+    for (const lost of stretches) {
+      objects.objects.delete(objectKeys.plan(ref));
+      for (const key of stretches.filter((other) => other >= lost)) objects.objects.delete(key);
+      log = new AudioLog(objects);
+      expect(await planned(30_000)).toEqual(plan);
+      expect(sums()).toEqual(whole);
+    }
+  });
+
+  test('is not decoded again once it is planned, though the upload is gone', async () => {
+    const plan = await planned();
+    objects.objects.delete(objectKeys.upload(ref.tenant, uploadId));
+    expect(await planned()).toEqual(plan);
+  });
+});
+
+test('audio that is stored is cut for another version as it was for the first, and the version’s facts are written', async () => {
+  const answer = await setUp().prepare('mixed');
+  const facts = { version: 2, model: 'other', language: 'en', createdAt: '2026-11-28T07:00:00.000Z' };
+  expect(await setUp().planStored(facts)).toEqual(answer.ok && answer.plan);
+  expect(JSON.parse(objects.text(objectKeys.versionFacts(ref, 2)))).toEqual(facts);
+  // A live session was never cut.
+  objects.objects.delete(objectKeys.plan(ref));
+  expect(await setUp().planStored(facts)).toEqual(answer.ok && answer.plan);
 });

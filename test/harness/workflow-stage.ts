@@ -26,18 +26,22 @@ import type {
   Commit,
   CommitAnswer,
   ControlActivities,
-  DecodeAnswer,
   FetchAnswer,
   FetchArgs,
+  FinishFileArgs,
   Lease,
   MergeArgs,
+  PrepareAnswer,
+  PrepareArgs,
   PoolActivities,
   ProbeAnswer,
   SessionResult,
   SessionView,
   Span,
+  SpanYield,
   StreamArgs,
   StreamOutcome,
+  SurveyArgs,
   WorkerActivities,
   WriteTranscriptArgs,
 } from '../../workflows/contract.ts';
@@ -57,6 +61,11 @@ export class Cast {
   readonly checkpoints: CheckpointArgs[] = [];
   readonly transcripts: WriteTranscriptArgs[] = [];
   readonly merges: MergeArgs[] = [];
+  readonly finishes: FinishFileArgs[] = [];
+  readonly surveys: SurveyArgs[] = [];
+  readonly prepared: PrepareArgs[] = [];
+  /** What `surveySpans` finds. */
+  found: SpanYield = { done: { next: 0, open: [] }, bytes: 0, segments: 0, holes: [] };
   readonly fetches: FetchArgs[] = [];
   fetched: FetchAnswer = { ok: true };
   /** Webhooks that were sent, each time anew. */
@@ -65,7 +74,7 @@ export class Cast {
     Promise.resolve({ kind: 'answered', status: 204, retryAfterMs: null, durationMs: 1 });
   stream: Stream = (_args, cancelled) => untilAborted(cancelled);
   probe: ProbeAnswer = { ok: true };
-  decoded: DecodeAnswer = { ok: true, totalBytes: 0, spans: [] };
+  decoded: PrepareAnswer = { ok: true, plan: { cuts: [[0]] } };
   probing: Promise<unknown> = Promise.resolve();
   checkpointing: Promise<unknown> = Promise.resolve();
   /** What `writeTranscript` answers of holes, one call after the other; none in the end. */
@@ -206,7 +215,27 @@ export class Stage {
       await cast.probing;
       return cast.probe;
     },
-    decodeAudio: ({ ref }) => Promise.resolve(this.#of(ref.id).decoded),
+    decodeAudio: () => Promise.reject(new Error('of an earlier version')),
+    prepareFile: async (args) => {
+      const cast = this.#of(args.ref.id);
+      cast.prepared.push(args);
+      await cast.probing;
+      return cast.decoded;
+    },
+    planStored: ({ ref }) => {
+      const { decoded } = this.#of(ref.id);
+      return decoded.ok ? Promise.resolve(decoded.plan) : Promise.reject(new Error('no audio'));
+    },
+    surveySpans: (args) => {
+      const cast = this.#of(args.ref.id);
+      cast.surveys.push(args);
+      return Promise.resolve(cast.found);
+    },
+    finishFile: (args) => {
+      const { finishes, transcripts, found } = this.#of(args.ref.id);
+      finishes.push(args);
+      return Promise.resolve(transcripts.reduce((sum, { segmentCount }) => sum + segmentCount, found.segments));
+    },
     mergeSpans: (args) => {
       const { merges, transcripts } = this.#of(args.ref.id);
       merges.push(args);

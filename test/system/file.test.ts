@@ -94,7 +94,12 @@ test('a file that is cancelled stops, gives its slots back, and says so', async 
   await until('/v1/workers', ({ workers }) =>
     (workers as { sessions: string[] }[]).every(({ sessions }) => sessions.length === 0),
   );
-  expect((await system.json('/v1/sessions/cancelled/transcript')) as object).toMatchObject({ code: 'not_finished' });
+  const { state, segments, holes, audioMs } = (await system.json(
+    '/v1/sessions/cancelled/transcript',
+  )) as TranscriptDocument;
+  expect({ state, audioMs }).toEqual({ state: 'cancelled', audioMs: 120_000 });
+  expect(segments.length).toBeGreaterThan(0);
+  expect(holes?.at(-1)?.endMs).toBe(120_000);
 });
 
 test('a tone without a word is a transcript without segments', async () => {

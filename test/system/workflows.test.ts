@@ -1,8 +1,7 @@
 /** The workflows as they are, on a Temporal server, between hand-made activities. */
-import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { REFUSAL, SIGNAL, STORAGE_DAMAGED, UPDATE } from '../../workflows/contract.ts';
-import type { FileInput, LiveInput, ProbeAnswer, StreamArgs } from '../../workflows/contract.ts';
+import { REFUSAL, SIGNAL, STORAGE_DAMAGED } from '../../workflows/contract.ts';
+import type { LiveInput, StreamArgs } from '../../workflows/contract.ts';
 import type { StreamState } from '../../workflows/session/state.ts';
 import { Stage, untilAborted } from '../harness/workflow-stage.ts';
 import type { Cast } from '../harness/workflow-stage.ts';
@@ -277,124 +276,5 @@ describe('a live session', () => {
     await handle.signal(SIGNAL.cancel);
     await here.result(handle);
     await expect(here.attach(handle, attach('c3'))).rejects.toThrow();
-  });
-});
-
-describe('a file', () => {
-  const fileInput = (cast: Cast, bounds: Partial<LiveInput['bounds']> = {}): FileInput => {
-    const { audio, kind, ...spec } = liveInput(cast, bounds);
-    expect([audio.channels, kind]).toEqual([1, 'live']);
-    return {
-      ...spec,
-      kind: 'file',
-      fileName: 'talk.wav',
-      uploadId: 'u',
-      uploadBytes: 9,
-    };
-  };
-  const spans = (count: number) =>
-    Array.from({ length: count }, (_, i) => ({ fromByte: i * 32_000, toByte: (i + 1) * 32_000 }));
-  const probed = (handle: WorkflowHandle): Promise<ProbeAnswer> => handle.executeUpdate<ProbeAnswer, []>(UPDATE.probed);
-
-  on('is cut into spans that run side by side, as many as allowed, and joined', async (here, cast) => {
-    let running = 0;
-    let most = 0;
-    cast.decoded = { ok: true, totalBytes: 160_000, spans: spans(5) };
-    cast.stream = async ({ workflowId, lease, fromByte, toByte, kind, gateway }) => {
-      running += 1;
-      most = Math.max(most, running);
-      expect({ kind, gateway }).toEqual({ kind: 'span', gateway: null });
-      await here.commit(workflowId, {
-        epoch: lease.epoch,
-        segments: [segment(0, `from ${fromByte}`)],
-        throughByte: toByte ?? 0,
-      });
-      running -= 1;
-      return done;
-    };
-    const handle = await here.startFile(fileInput(cast, { maxParallelSpans: 2 }));
-    expect(await probed(handle)).toEqual({ ok: true });
-    expect(await here.result(handle)).toEqual({
-      state: 'completed',
-      reason: null,
-      detail: null,
-      segments: 5,
-      audioMs: 5000,
-    });
-    expect(most).toBe(2);
-    expect(cast.streams.map(({ fromByte }) => fromByte).sort((a, b) => a - b)).toEqual([
-      0, 32_000, 64_000, 96_000, 128_000,
-    ]);
-    expect(cast.transcripts.map(({ span }) => span).sort()).toEqual([0, 1, 2, 3, 4]);
-    expect(cast.merges).toMatchObject([{ spans: 5, meta: { audioMs: 5000, state: 'completed' } }]);
-    expect(cast.allocations.every(({ priority }) => priority !== undefined && priority >= 4)).toBe(true);
-    expect(await here.view(handle)).toMatchObject({
-      state: 'completed',
-      spans: { done: 5, total: 5 },
-      throughByte: 160_000,
-    });
-  });
-
-  on(
-    'that the decoder refuses is failed with its reason, and whoever waits for the verdict is told',
-    async (here, cast) => {
-      cast.probe = { ok: false, reason: 'unsupported_audio', detail: 'a picture' };
-      const handle = await here.startFile(fileInput(cast));
-      expect(await probed(handle)).toEqual({ ok: false, reason: 'unsupported_audio', detail: 'a picture' });
-      expect(await here.result(handle)).toMatchObject({
-        state: 'failed',
-        reason: 'unsupported_audio',
-        detail: 'a picture',
-        segments: 0,
-      });
-      expect(cast.streams).toEqual([]);
-    },
-  );
-
-  on('one of whose spans fails is failed for its reason, and begins no other', async (here, cast) => {
-    cast.decoded = { ok: true, totalBytes: 128_000, spans: spans(4) };
-    cast.stream = ({ fromByte }) => Promise.resolve(fromByte === 0 ? { why: 'engineFailed', detail: null } : done);
-    const handle = await here.startFile(fileInput(cast, { maxParallelSpans: 1 }));
-    expect(await here.result(handle)).toMatchObject({ state: 'failed', reason: 'engine_failed' });
-    expect(cast.streams.every(({ fromByte }) => fromByte === 0)).toBe(true);
-    expect(cast.merges).toEqual([]);
-    const { state, reason, ...rest } = await here.view(handle);
-    expect([state, reason]).toEqual(['failed', 'engine_failed']);
-    expect(Object.keys(rest)).not.toContain('segments');
-  });
-
-  on('one of whose spans cannot be written is failed, without saying more than it may', async (here, cast) => {
-    cast.decoded = { ok: true, totalBytes: 32_000, spans: spans(1) };
-    cast.stream = () => Promise.resolve(done);
-    cast.writing = () => Promise.reject(ApplicationFailure.nonRetryable('secret of the disk'));
-    const result = await here.result(await here.startFile(fileInput(cast)));
-    expect(result).toMatchObject({ state: 'failed', reason: 'session_failed' });
-    expect(result.detail).not.toContain('secret');
-  });
-
-  on('one of whose spans is damaged in storage is failed as storage_corruption', async (here, cast) => {
-    cast.decoded = { ok: true, totalBytes: 32_000, spans: spans(1) };
-    cast.stream = () => Promise.resolve({ why: 'audioDamaged', detail: null });
-    const result = await here.result(await here.startFile(fileInput(cast)));
-    expect(result).toMatchObject({ state: 'failed', reason: 'storage_corruption' });
-    expect(cast.merges).toEqual([]);
-  });
-
-  on('that is cancelled ends its spans too, one with a checkpoint under way', async (here, cast) => {
-    cast.decoded = { ok: true, totalBytes: 64_000, spans: spans(2) };
-    cast.checkpointing = new Promise(() => undefined);
-    cast.stream = async ({ workflowId, lease }, cancelled) => {
-      await here.commit(workflowId, { epoch: lease.epoch, segments: [segment(0)], throughByte: 10 });
-      return untilAborted(cancelled);
-    };
-    const handle = await here.startFile(fileInput(cast, { checkpointEverySegments: 1 }));
-    await cast.begun(2);
-    await handle.signal(SIGNAL.cancel);
-    expect(await here.result(handle)).toMatchObject({ state: 'cancelled', reason: null });
-    for (const { workflowId } of cast.streams) {
-      const span = here.client.workflow.getHandle(workflowId);
-      await span.result().catch(() => undefined);
-      expect((await span.describe()).status.name).not.toBe('RUNNING');
-    }
   });
 });

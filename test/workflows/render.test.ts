@@ -171,3 +171,10 @@ test('whatever the text, cues are well formed, in order, and lose no letter', ()
     }),
   );
 });
+
+test('where channels were transcribed apart, each line says whose it is', () => {
+  const given = document(segment('hello', 0, 900), { ...segment('good day', 1000, 1900), index: 1, channel: 1 });
+  expect(render(given, 'txt')).toBe('[Channel 0] hello\n[Channel 1] good day\n');
+  expect(render(given, 'srt')).toMatch(/^1\n.*\n\[Channel 0\] hello\n\n2\n.*\n\[Channel 1\] good day\n$/);
+  expect(render(given, 'vtt')).toMatch(/\n<v Channel 0>hello\n.*\n<v Channel 1>good day\n$/s);
+});

@@ -8,7 +8,7 @@ export function cancelCommand(program: Command, readConfig: ReadConfig): void {
     .argument('<id>', 'id of the session')
     .action(async (id: string, options: ServerOptions) => {
       const { state } = await restClient(readConfig(), options).cancel(id);
-      const ended = ['completed', 'cancelled', 'failed'].includes(state);
+      const ended = ['completed', 'stopped', 'cancelled', 'failed'].includes(state);
       process.stdout.write(ended ? `${id} is ${state}.\n` : `${id} is being cancelled.\n`);
     });
 }

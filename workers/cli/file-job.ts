@@ -34,6 +34,7 @@ const DOING: Record<Session['state'], string> = {
   idle: 'waiting',
   closing: 'writing',
   completed: 'done',
+  stopped: 'stopped',
   cancelled: 'cancelled',
   failed: 'failed',
 };
@@ -91,7 +92,7 @@ async function untilCompleted(rest: RestClient, id: string, { row, patience, sig
     const { state, progress, error } = session;
     row.update(UPLOAD_SHARE + (1 - UPLOAD_SHARE) * (progress ?? 0), DOING[state]);
     if (state === 'completed') return;
-    if (state === 'cancelled') throw new CliError('the session was cancelled');
+    if (state === 'cancelled' || state === 'stopped') throw new CliError(`the session was ${state}`);
     if (state === 'failed') throw new Refused(error?.code ?? 'internal', error?.detail ?? 'the session failed', false);
     await pause(everyMs, undefined, { signal });
   }

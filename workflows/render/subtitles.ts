@@ -2,11 +2,18 @@
 import type { Segment } from '../contract.ts';
 import { cuesOf } from './cues.ts';
 import type { Cue } from './cues.ts';
+import { channelMark, hasChannels } from './text.ts';
 
-/** SubRip has no escapes: only what would end the cue or read as its time line is changed. */
+/**
+ * SubRip has no escapes: only what would end the cue or read as its time line is changed. Where there is more than one
+ * channel each cue begins with its own.
+ */
 export function renderSrt(segments: readonly Segment[]): string {
-  const cue = ({ startMs, endMs, lines }: Cue, index: number): string =>
-    `${index + 1}\n${time(startMs, ',')} --> ${time(endMs, ',')}\n${lines.join('\n').replaceAll('-->', '→')}\n`;
+  const hasVoices = hasChannels(segments);
+  const cue = ({ startMs, endMs, channel, lines }: Cue, index: number): string => {
+    const text = `${hasVoices ? channelMark(channel) : ''}${lines.join('\n').replaceAll('-->', '→')}`;
+    return `${index + 1}\n${time(startMs, ',')} --> ${time(endMs, ',')}\n${text}\n`;
+  };
   return cuesOf(segments).map(cue).join('\n');
 }
 
@@ -15,7 +22,7 @@ export function renderSrt(segments: readonly Segment[]): string {
  * is more than one channel each cue says whose voice it is.
  */
 export function renderVtt(segments: readonly Segment[]): string {
-  const hasVoices = segments.some(({ channel }) => channel > 0);
+  const hasVoices = hasChannels(segments);
   const cue = ({ startMs, endMs, channel, lines }: Cue): string => {
     const voice = hasVoices ? `<v Channel ${channel}>` : '';
     return `${time(startMs, '.')} --> ${time(endMs, '.')}\n${voice}${lines.map(escapeVtt).join('\n')}\n`;

@@ -59,8 +59,16 @@ export function streamArgsOf(state: StreamState, input: StreamInput, workflowId:
     nextIndex: state.nextIndex,
     generation: state.generation,
     drain: state.endForced,
+    ...channelOf(input),
   };
 }
+
+const channelOf = (input: StreamInput): { channel?: number } =>
+  input.kind === 'span' && input.channel !== undefined ? { channel: input.channel } : {};
+
+/** Which transcript a span belongs to, where it is not the session's first. */
+export const versionOf = (input: StreamInput): { version?: number } =>
+  input.kind === 'span' && input.version !== undefined ? { version: input.version } : {};
 
 const fromByteOf = (input: StreamInput): number => (input.kind === 'span' ? input.fromByte : 0);
 
@@ -88,7 +96,8 @@ export function transcriptArgsOf(state: StreamState, input: StreamInput, ending:
   const span = input.kind === 'span' ? input.span : null;
   // Only a live session that came to its end repairs its holes: a file repairs those of its spans.
   const repairs = input.kind === 'live' && ending.state === 'completed' ? null : NO_REPAIRS;
-  return { ref: input.ref, span, tail: state.tail, segmentCount: state.nextIndex, meta, coverage, repairs };
+  const { tail, nextIndex: segmentCount } = state;
+  return { ref: input.ref, span, ...versionOf(input), tail, segmentCount, meta, coverage, repairs };
 }
 
 const NO_REPAIRS: Repairs = { firstSpan: 0, spans: 0, open: [] };

@@ -49,7 +49,7 @@ import { streamAttributes } from '../attributes.ts';
 import { isDamage } from '../damage.ts';
 import { DAMAGED, decide, pauseBeforeSlotMs, refuseAttach, refuseCommit } from './decide.ts';
 import type { Command, Refusal } from './decide.ts';
-import { priorityKey, resultOf, streamArgsOf, transcriptArgsOf, viewOf } from './project.ts';
+import { priorityKey, resultOf, streamArgsOf, transcriptArgsOf, versionOf, viewOf } from './project.ts';
 import { carriedState, evolve, initialState } from './state.ts';
 import type { Phase, StreamState } from './state.ts';
 import { repairHoles } from '../spans.ts';
@@ -106,7 +106,13 @@ class StreamRun {
   #priorityKey(): number {
     const { kind, priority } = this.input;
     const isUrgent = kind === 'span' && this.input.urgent === true;
-    return priorityKey(isUrgent ? 'live' : kind, priority, isUrgent || this.state.epoch > 0);
+    return priorityKey(isUrgent ? 'live' : kind, priority, isUrgent || this.hadLease);
+  }
+
+  /** A worker has served it before, in this life. */
+  get hadLease(): boolean {
+    const { input, state } = this;
+    return state.epoch >= (input.kind === 'span' ? (input.firstEpoch ?? 1) : 1);
   }
 
   /** History has grown so far that the next quiet moment is used to continue as new. */
@@ -136,7 +142,7 @@ class StreamRun {
     const span = this.input.kind === 'span' ? this.input.span : null;
     const end = tailFrom + tail.length;
     const written = control()
-      .checkpointTranscript({ ref: this.input.ref, span, segments: tail })
+      .checkpointTranscript({ ref: this.input.ref, span, ...versionOf(this.input), segments: tail })
       .then(() => {
         this.#checkpointing = false;
         this.state = evolve(this.state, { type: 'SegmentsCheckpointed', end });
@@ -248,7 +254,7 @@ async function waitForLease(run: StreamRun, phase: Phase): Promise<void> {
   };
   const isSettled = () => run.state.phase !== phase || requests.failed === requests.made || run.wantsRotation(10);
   request();
-  const isUrgent = run.state.epoch > 0 && run.refusedLeases === 0 && patched('second-request');
+  const isUrgent = run.hadLease && run.refusedLeases === 0 && patched('second-request');
   if (isUrgent && !(await condition(isSettled, SECOND_REQUEST_MS))) request();
   await condition(isSettled);
   scope.cancel();

@@ -115,7 +115,7 @@ export function initialState(input: StreamInput, nowMs: number): StreamState {
   return {
     phase: span ? { name: 'queued', sinceMs: nowMs } : { name: 'idle' },
     startedAtMs: nowMs,
-    epoch: 0,
+    epoch: span ? (input.firstEpoch ?? 1) - 1 : 0,
     nextIndex: 0,
     throughByte: span ? input.fromByte : 0,
     tail: [],

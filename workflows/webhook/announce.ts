@@ -37,8 +37,8 @@ export async function announceEnd(session: LiveInput | FileInput, result: Sessio
 function factsOf({ ref, kind, model, language }: LiveInput | FileInput, result: SessionResult): SessionFacts {
   const { state, audioMs, segments, reason, detail } = result;
   const path = `/v1/sessions/${ref.id}`;
-  // What a live session has said before it was cancelled is written; of a file that is cancelled nothing is.
-  const hasTranscript = state === 'completed' || (state === 'cancelled' && kind === 'live');
+  // What was done before it was cancelled is written.
+  const hasTranscript = state !== 'failed';
   return {
     id: ref.id,
     kind,

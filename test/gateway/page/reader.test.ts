@@ -1,7 +1,7 @@
 import { ApiError } from '../../../gateway/page/api.js';
 import { Reader } from '../../../gateway/page/reader.js';
 import type { Options } from '../../../gateway/page/reader.js';
-import type { Session } from '../../../gateway/rest/sessions.ts';
+import type { Session } from '../../../gateway/rest/shown-session.ts';
 
 const base = { id: 'a', kind: 'live', segments: 0, state: 'streaming' } as Session;
 const segment = (index: number) => ({ index, startMs: 0, endMs: 1, text: `text ${index}` });

@@ -1,6 +1,6 @@
 import type { Snapshot } from '../../../gateway/page/live-session.js';
 import { ago, clock, liveStatus, readStatus, storedWords } from '../../../gateway/page/words.js';
-import type { Session } from '../../../gateway/rest/sessions.ts';
+import type { Session } from '../../../gateway/rest/shown-session.ts';
 
 const connected: Snapshot = {
   id: 'call',
@@ -28,6 +28,9 @@ const file: Session = {
   transcribedMs: 0,
   audioMs: 90_000,
   progress: 0.5,
+  estimatedRemainingMs: null,
+  estimatedEndAt: null,
+  channels: 1,
   spans: { done: 1, total: 2 },
   error: null,
 };

@@ -1,0 +1,378 @@
+/** A file's workflow as it is, on a Temporal server, between hand-made activities. */
+import type { WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { lanesWorkflowId, SIGNAL, UPDATE, WORKFLOW } from '../../workflows/contract.ts';
+import type {
+  AskLanes,
+  FileInput,
+  FilePlan,
+  FileResult,
+  LiveInput,
+  ProbeAnswer,
+  VersionInput,
+} from '../../workflows/contract.ts';
+import { Stage, untilAborted } from '../harness/workflow-stage.ts';
+import type { Cast } from '../harness/workflow-stage.ts';
+import { live, segment } from '../workflows/session/given.ts';
+
+let stage: Stage | null = null;
+beforeAll(async () => {
+  stage = await Stage.open('the file workflow on a server whose time can be skipped');
+}, 120_000);
+afterAll(() => stage?.close(), 30_000);
+
+let names = 0;
+const on = (title: string, play: (here: Stage, cast: Cast) => Promise<void>): void =>
+  test(
+    title,
+    async () => {
+      // That it does not run was said when the server was not to be had.
+      if (stage === null) return;
+      names += 1;
+      await play(stage, stage.cast(`f${names}`));
+    },
+    60_000,
+  );
+
+const done = { why: 'end', detail: null } as const;
+/** One second of audio. */
+const SECOND = 32_000;
+
+type Changes = Partial<Omit<FileInput, 'bounds'>> & { readonly bounds?: Partial<LiveInput['bounds']> };
+function fileInput(cast: Cast, { bounds, ...changes }: Changes = {}): FileInput {
+  const { audio, kind, ...spec } = live;
+  expect([audio.channels, kind]).toEqual([1, 'live']);
+  return {
+    ...spec,
+    ref: { tenant: 't', id: cast.id },
+    kind: 'file',
+    fileName: 'talk.wav',
+    uploadId: 'u',
+    uploadBytes: 9,
+    ...changes,
+    bounds: { ...live.bounds, ...bounds },
+  };
+}
+
+/** Spans of a second each, in so many channels. */
+const planOf = (spans: number, channels = 1): FilePlan => ({
+  cuts: Array.from({ length: channels }, () => Array.from({ length: spans + 1 }, (_, i) => i * SECOND)),
+});
+
+const resultOf = (handle: WorkflowHandle): Promise<FileResult> => handle.result() as Promise<FileResult>;
+const probed = (handle: WorkflowHandle): Promise<ProbeAnswer> => handle.executeUpdate<ProbeAnswer, []>(UPDATE.probed);
+
+/** Commits one segment for the span, and is done. */
+const commitOne =
+  (here: Stage): Cast['stream'] =>
+  async ({ workflowId, lease, fromByte, toByte }) => {
+    const segments = [segment(0, `from ${fromByte}`)];
+    await here.commit(workflowId, { epoch: lease.epoch, segments, throughByte: toByte ?? 0 });
+    return done;
+  };
+
+/** Counts how many streams run at once. */
+function counted(stream: Cast['stream']): { stream: Cast['stream']; most: () => number } {
+  let running = 0;
+  let most = 0;
+  return {
+    most: () => most,
+    stream: async (args, cancelled) => {
+      running += 1;
+      most = Math.max(most, running);
+      try {
+        return await stream(args, cancelled);
+      } finally {
+        running -= 1;
+      }
+    },
+  };
+}
+
+describe('a file', () => {
+  on('is cut into spans that run side by side, as many as allowed, and joined', async (here, cast) => {
+    const { stream, most } = counted(commitOne(here));
+    cast.decoded = { ok: true, plan: planOf(5) };
+    cast.stream = stream;
+    const handle = await here.startFile(fileInput(cast, { bounds: { maxParallelSpans: 2 } }));
+    expect(await probed(handle)).toEqual({ ok: true });
+    expect(await resultOf(handle)).toEqual({
+      state: 'completed',
+      reason: null,
+      detail: null,
+      segments: 5,
+      audioMs: 5000,
+    });
+    expect(most()).toBe(2);
+    expect(cast.streams.map(({ fromByte }) => fromByte).sort((a, b) => a - b)).toEqual([
+      0, 32_000, 64_000, 96_000, 128_000,
+    ]);
+    for (const { kind, gateway } of cast.streams) expect({ kind, gateway }).toEqual({ kind: 'span', gateway: null });
+    expect(cast.transcripts.map(({ span }) => span).sort()).toEqual([0, 1, 2, 3, 4]);
+    expect(cast.finishes).toMatchObject([
+      { done: { next: 5, open: [] }, holes: [], uploadId: 'u', meta: { audioMs: 5000, state: 'completed' } },
+    ]);
+    expect(cast.allocations.every(({ priority }) => priority !== undefined && priority >= 4)).toBe(true);
+    expect(await here.view(handle)).toMatchObject({
+      state: 'completed',
+      spans: { done: 5, total: 5 },
+      throughByte: 160_000,
+      pace: { share: 1 },
+    });
+  });
+
+  on('that the decoder refuses is failed with its reason, and whoever waits is told', async (here, cast) => {
+    cast.decoded = { ok: false, reason: 'unsupported_audio', detail: 'a picture' };
+    const handle = await here.startFile(fileInput(cast));
+    expect(await probed(handle)).toEqual(cast.decoded);
+    const { ok, ...reason } = cast.decoded;
+    expect(await resultOf(handle)).toMatchObject({ state: 'failed', ...reason, segments: 0 });
+    expect([ok, cast.streams]).toEqual([false, []]);
+  });
+
+  on('that is large is looked at before it is decoded', async (here, cast) => {
+    cast.probe = { ok: false, reason: 'too_long', detail: 'a year' };
+    const handle = await here.startFile(fileInput(cast, { uploadBytes: 1 << 30 }));
+    expect(await probed(handle)).toEqual(cast.probe);
+    expect(await resultOf(handle)).toMatchObject({ state: 'failed', reason: 'too_long' });
+    expect(cast.prepared).toEqual([]);
+  });
+
+  on('one of whose spans fails is failed for its reason, and begins no other', async (here, cast) => {
+    cast.decoded = { ok: true, plan: planOf(4) };
+    cast.stream = ({ fromByte }) => Promise.resolve(fromByte === 0 ? { why: 'engineFailed', detail: null } : done);
+    const handle = await here.startFile(fileInput(cast, { bounds: { maxParallelSpans: 1 } }));
+    expect(await resultOf(handle)).toMatchObject({ state: 'failed', reason: 'engine_failed' });
+    expect(cast.streams.every(({ fromByte }) => fromByte === 0)).toBe(true);
+    expect(cast.finishes).toEqual([]);
+    expect(await here.view(handle)).toMatchObject({ state: 'failed', reason: 'engine_failed' });
+  });
+
+  on('one of whose spans cannot be written is failed, without saying more than it may', async (here, cast) => {
+    cast.decoded = { ok: true, plan: planOf(1) };
+    cast.stream = () => Promise.resolve(done);
+    cast.writing = () => Promise.reject(ApplicationFailure.nonRetryable('secret of the disk'));
+    const result = await resultOf(await here.startFile(fileInput(cast)));
+    expect(result).toMatchObject({ state: 'failed', reason: 'session_failed' });
+    expect(result.detail).not.toContain('secret');
+  });
+
+  on('one of whose spans is damaged in storage is failed as storage_corruption', async (here, cast) => {
+    cast.decoded = { ok: true, plan: planOf(1) };
+    cast.stream = () => Promise.resolve({ why: 'audioDamaged', detail: null });
+    const result = await resultOf(await here.startFile(fileInput(cast)));
+    expect(result).toMatchObject({ state: 'failed', reason: 'storage_corruption' });
+    expect(cast.finishes).toEqual([]);
+  });
+
+  on('that is cancelled ends its spans too, one with a checkpoint under way', async (here, cast) => {
+    cast.decoded = { ok: true, plan: planOf(2) };
+    cast.checkpointing = new Promise(() => undefined);
+    cast.stream = async ({ workflowId, lease }, cancelled) => {
+      await here.commit(workflowId, { epoch: lease.epoch, segments: [segment(0)], throughByte: 10 });
+      return untilAborted(cancelled);
+    };
+    const handle = await here.startFile(fileInput(cast, { bounds: { checkpointEverySegments: 1 } }));
+    await cast.begun(2);
+    await handle.signal(SIGNAL.cancel);
+    expect(await resultOf(handle)).toMatchObject({ state: 'cancelled', reason: null });
+    for (const { workflowId } of cast.streams) {
+      const span = here.client.workflow.getHandle(workflowId);
+      await span.result().catch(() => undefined);
+      expect((await span.describe()).status.name).not.toBe('RUNNING');
+    }
+  });
+
+  on('of two channels has spans of each, and of the longer one its length', async (here, cast) => {
+    cast.decoded = {
+      ok: true,
+      plan: {
+        cuts: [
+          [0, SECOND],
+          [0, SECOND, 2 * SECOND],
+        ],
+      },
+    };
+    cast.stream = commitOne(here);
+    const handle = await here.startFile(fileInput(cast, { channels: 'separate' }));
+    expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 3, audioMs: 2000 });
+    expect(cast.prepared).toMatchObject([{ channels: 'separate' }]);
+    const streamed = cast.streams.map(({ channel = 0, fromByte }) => `${channel} ${fromByte}`);
+    expect(streamed.sort()).toEqual(['0 0', '1 0', '1 32000']);
+    expect(cast.finishes).toMatchObject([{ meta: { channels: 2 } }]);
+    expect(await here.view(handle)).toMatchObject({ channels: 2, throughByte: 2 * SECOND, audioEndByte: 2 * SECOND });
+  });
+
+  on('with many spans crosses continue-as-new: each is transcribed once, and few at a time', async (here, cast) => {
+    const { stream, most } = counted(commitOne(here));
+    cast.decoded = { ok: true, plan: planOf(60) };
+    cast.stream = stream;
+    const bounds = { rotateAfterEvents: 30, maxParallelSpans: 3, maxTenantSpans: 10 };
+    const handle = await here.startFile(fileInput(cast, { bounds }));
+    expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 60 });
+    expect(cast.streams.map(({ fromByte }) => fromByte / SECOND).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 60 }, (_, i) => i),
+    );
+    expect(most()).toBeLessThanOrEqual(3);
+    expect(cast.prepared).toHaveLength(1);
+    const runs = await here.runs(handle);
+    expect(runs.length).toBeGreaterThan(2);
+    for (const { events } of runs) expect(events).toBeLessThan(220);
+  });
+});
+
+describe('a file that is stopped', () => {
+  /** Stops a file of four spans once two of them are finished and the third has begun. */
+  async function stopped(here: Stage, cast: Cast, signal = SIGNAL.stop as string): Promise<FileResult> {
+    cast.decoded = { ok: true, plan: planOf(4) };
+    const commit = commitOne(here);
+    cast.stream = (args, cancelled) =>
+      args.fromByte >= 2 * SECOND ? untilAborted(cancelled) : commit(args, cancelled);
+    const handle = await here.startFile(fileInput(cast, { bounds: { maxParallelSpans: 1 } }));
+    await cast.begun(3);
+    await handle.signal(signal);
+    return resultOf(handle);
+  }
+
+  on('says so, and has a transcript of what is done, which names what is not', async (here, cast) => {
+    expect(await stopped(here, cast)).toMatchObject({ state: 'stopped', reason: null, segments: 2 });
+    expect(cast.finishes).toMatchObject([
+      {
+        done: { next: 2, open: [] },
+        holes: [{ channel: 0, fromByte: 2 * SECOND, toByte: 4 * SECOND }],
+        meta: { state: 'stopped' },
+        uploadId: 'u',
+      },
+    ]);
+  });
+
+  on('goes on: what is finished is not transcribed again, and workers of before are fenced', async (here, cast) => {
+    await stopped(here, cast);
+    const before = cast.streams.length;
+    cast.stream = commitOne(here);
+    cast.found = { done: { next: 2, open: [] }, bytes: 2 * SECOND, segments: 2, holes: [] };
+    cast.transcripts.length = 0;
+    const handle = await here.startFile(fileInput(cast, { restarts: 1 }));
+    expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 4, audioMs: 4000 });
+    const again = cast.streams.slice(before);
+    expect(again.map(({ fromByte }) => fromByte).sort((a, b) => a - b)).toEqual([2 * SECOND, 3 * SECOND]);
+    for (const { lease } of again) expect(lease.epoch).toBeGreaterThan(1_000_000);
+    expect(cast.finishes.at(-1)).toMatchObject({
+      done: { next: 4, open: [] },
+      meta: { state: 'completed' },
+      holes: [],
+    });
+    expect(await here.view(handle)).toMatchObject({ spans: { done: 4, total: 4 }, pace: { share: 0.5 } });
+  });
+
+  on('by a cancellation is cancelled, with its transcript', async (here, cast) => {
+    expect(await stopped(here, cast, SIGNAL.cancel)).toMatchObject({ state: 'cancelled', segments: 2 });
+    expect(cast.finishes).toMatchObject([{ done: { next: 2, open: [] }, meta: { state: 'cancelled' } }]);
+  });
+
+  on('from Temporal’s own UI is cancelled, with its transcript', async (here, cast) => {
+    cast.decoded = { ok: true, plan: planOf(2) };
+    const handle = await here.startFile(fileInput(cast, { bounds: { maxTenantSpans: 10 } }));
+    await cast.begun(2);
+    await handle.cancel();
+    expect(await resultOf(handle)).toMatchObject({ state: 'cancelled' });
+    expect(cast.finishes).toMatchObject([{ done: { next: 0, open: [] }, meta: { state: 'cancelled' } }]);
+  });
+
+  on('while it is decoded keeps its upload, and whoever waits for the verdict is told', async (here, cast) => {
+    cast.probing = new Promise(() => undefined);
+    const handle = await here.startFile(fileInput(cast));
+    const verdict = probed(handle);
+    while (cast.prepared.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await handle.signal(SIGNAL.stop);
+    expect(await verdict).toMatchObject({ ok: false, reason: 'stopped' });
+    expect(await resultOf(handle)).toMatchObject({ state: 'stopped', segments: 0, audioMs: 0 });
+    expect(cast.finishes).toMatchObject([{ uploadId: null, meta: { state: 'stopped' } }]);
+  });
+});
+
+describe('the files of one tenant', () => {
+  const bounds = { maxTenantSpans: 3, maxParallelSpans: 2 };
+
+  on('together run as many spans as the tenant may, and all of them end', async (here, cast) => {
+    const casts = [cast, here.cast(`${cast.id}-b`), here.cast(`${cast.id}-c`), here.cast(`${cast.id}-d`)];
+    const asMany = Promise.withResolvers<undefined>();
+    const commit = commitOne(here);
+    const { stream, most } = counted(async (args, cancelled) => {
+      if (most() === 3) asMany.resolve(undefined);
+      await asMany.promise;
+      return commit(args, cancelled);
+    });
+    const ref = (id: string) => ({ tenant: 'shared', id });
+    const handles = await Promise.all(
+      casts.map((each) => {
+        each.decoded = { ok: true, plan: planOf(4) };
+        each.stream = stream;
+        return here.startFile(fileInput(each, { bounds, ref: ref(each.id) }));
+      }),
+    );
+    for (const handle of handles) expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 4 });
+    expect(most()).toBe(3);
+  });
+
+  on('wait for one that was terminated no longer than until it is missed', async (here, cast) => {
+    const spec = { ...fileInput(cast, { bounds: { maxTenantSpans: 1 } }), ref: { tenant: 'mortal', id: cast.id } };
+    // Time cannot be skipped while an activity runs: whoever holds the lane runs none.
+    const holder = await here.client.workflow.start(WORKFLOW.session, {
+      taskQueue: 'orchestrator',
+      workflowId: `${cast.id}-holder`,
+      args: [live],
+    });
+    const ask: AskLanes = { file: holder.workflowId, lanes: 1, priority: 'normal', bound: 1, turn: 1 };
+    await here.client.workflow.signalWithStart(WORKFLOW.lanes, {
+      taskQueue: 'orchestrator',
+      workflowId: lanesWorkflowId('mortal'),
+      args: ['mortal'],
+      signal: SIGNAL.askLanes,
+      signalArgs: [ask],
+    });
+    cast.decoded = { ok: true, plan: planOf(1) };
+    cast.stream = commitOne(here);
+    const waiting = await here.startFile(spec);
+    while ((await here.view(waiting)).state !== 'streaming') await new Promise((resolve) => setTimeout(resolve, 10));
+    await holder.terminate();
+    const result = resultOf(waiting);
+    expect(cast.streams).toEqual([]);
+    // The first minute may have begun before the file waited.
+    for (let minutes = 0; cast.streams.length === 0 && minutes < 5; minutes += 1) await here.env.sleep('61s');
+    expect(await result).toMatchObject({ state: 'completed' });
+    expect(cast.streams).toHaveLength(1);
+  });
+
+  on('find lanes again where whoever shared them out was terminated', async (here, cast) => {
+    const of = { ref: { tenant: 'again', id: cast.id }, bounds };
+    await here.client.workflow.start(WORKFLOW.lanes, {
+      taskQueue: 'orchestrator',
+      workflowId: lanesWorkflowId('again'),
+      args: ['again'],
+    });
+    await here.client.workflow.getHandle(lanesWorkflowId('again')).terminate();
+    cast.decoded = { ok: true, plan: planOf(3) };
+    cast.stream = commitOne(here);
+    expect(await resultOf(await here.startFile(fileInput(cast, of)))).toMatchObject({ state: 'completed' });
+  });
+});
+
+on('a version transcribes stored audio again, under a name of its own', async (here, cast) => {
+  cast.decoded = { ok: true, plan: planOf(2) };
+  cast.stream = commitOne(here);
+  const { ref, bounds, language, priority, weight } = fileInput(cast);
+  const input: VersionInput = { kind: 'version', version: 2, ref, bounds, model: 'en', language, priority, weight };
+  const handle = await here.client.workflow.start(WORKFLOW.version, {
+    workflowId: `session/t/${cast.id}/version/2`,
+    taskQueue: 'orchestrator',
+    args: [input],
+  });
+  expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 2, audioMs: 2000 });
+  expect(cast.streams.map(({ workflowId }) => workflowId).sort()).toEqual([
+    `session/t/${cast.id}/version/2/span/0`,
+    `session/t/${cast.id}/version/2/span/1`,
+  ]);
+  expect(cast.transcripts.every(({ version }) => version === 2)).toBe(true);
+  expect(cast.finishes).toMatchObject([{ version: 2, uploadId: null, meta: { version: 2 } }]);
+});

@@ -1,0 +1,143 @@
+/** One run of a file's workflow, or of a version's: what is true, what others see of it, what the next run is to know. */
+import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { fileAttributes } from './attributes.ts';
+import type {
+  FileInput,
+  FilePlan,
+  FileSpan,
+  ProbeAnswer,
+  SessionState,
+  SessionView,
+  SpanYield,
+  VersionInput,
+} from './contract.ts';
+import type { FileEnding } from './file-ending.ts';
+import { LaneHolder } from './lanes/holder.ts';
+import type { HeldLanes } from './lanes/holder.ts';
+import { bytesOf, doneCount, endByteOf, NONE_DONE, spansOf } from './plan.ts';
+
+/** Plain JSON: carried through continue-as-new. */
+export interface FileState {
+  /** Null until the audio is stored. */
+  readonly plan: FilePlan | null;
+  readonly yielded: SpanYield;
+  readonly lanes: HeldLanes;
+  /** ISO 8601: when the first run began. */
+  readonly startedAt: string;
+  /** When spans began to be transcribed, and what was finished by then. */
+  readonly since: { readonly atMs: number; readonly bytes: number } | null;
+  /** How its end was asked for from outside; null while it was not. */
+  readonly asked: FileEnding | null;
+}
+
+export const NO_YIELD: SpanYield = { done: NONE_DONE, bytes: 0, segments: 0, holes: [] };
+
+export class FileRun {
+  readonly input: FileInput | VersionInput;
+  readonly lanes: LaneHolder;
+  state: FileState;
+  phase: SessionState;
+  /** The decoder's verdict, once there is one. */
+  probe: ProbeAnswer | null = null;
+  ending: FileEnding | null = null;
+  spans: readonly FileSpan[] = [];
+
+  constructor(input: FileInput | VersionInput, carried: FileState | undefined) {
+    this.input = input;
+    this.lanes = new LaneHolder(input, carried?.lanes);
+    const startedAt = workflowInfo().startTime.toISOString();
+    this.state = carried ?? {
+      plan: null,
+      yielded: NO_YIELD,
+      lanes: { granted: 0, turn: 0 },
+      startedAt,
+      since: null,
+      asked: null,
+    };
+    this.phase = carried?.plan == null ? 'preparing' : 'streaming';
+    if (carried?.plan != null) this.planned(carried.plan);
+  }
+
+  get asked(): FileEnding | null {
+    return this.state.asked;
+  }
+
+  /** The first wish counts. */
+  ask(ending: FileEnding): void {
+    this.state = { ...this.state, asked: this.state.asked ?? ending };
+  }
+
+  /** Of which transcript of the session. */
+  get version(): number {
+    return this.input.kind === 'version' ? this.input.version : 1;
+  }
+
+  get totalBytes(): number {
+    return this.state.plan === null ? 0 : bytesOf(this.state.plan);
+  }
+
+  /** Length of the audio: that of its longest channel, in bytes. */
+  get endByte(): number {
+    return this.state.plan === null ? 0 : endByteOf(this.state.plan);
+  }
+
+  enter(phase: SessionState): void {
+    if (phase === this.phase) return;
+    this.phase = phase;
+    upsertSearchAttributes(fileAttributes(phase));
+  }
+
+  end(ending: FileEnding): void {
+    this.ending = ending;
+    this.enter(ending.state);
+  }
+
+  /** The audio is stored, and cut. */
+  planned(plan: FilePlan): void {
+    this.state = { ...this.state, plan };
+    this.spans = spansOf(plan);
+  }
+
+  yields(yielded: SpanYield): void {
+    this.state = { ...this.state, yielded };
+  }
+
+  beginStreaming(): void {
+    const { since, yielded } = this.state;
+    this.state = { ...this.state, since: since ?? { atMs: Date.now(), bytes: yielded.bytes } };
+    this.enter('streaming');
+  }
+
+  /** What the next run is to know. */
+  carry(): FileState {
+    return { ...this.state, lanes: this.lanes.carried };
+  }
+
+  view(): SessionView {
+    const { model, language, priority } = this.input;
+    const { plan, yielded, since, startedAt } = this.state;
+    const none = { lease: null, epoch: 0, attached: false, generation: 0 };
+    const channels = plan?.cuts.length ?? 1;
+    // Of several channels the share that is done is told on the scale of the longest.
+    const share = this.totalBytes === 0 ? 0 : yielded.bytes / this.totalBytes;
+    return {
+      kind: 'file',
+      state: this.phase,
+      model,
+      language,
+      priority,
+      ...none,
+      nextIndex: yielded.segments,
+      throughByte: Math.round(share * this.endByte),
+      audioEndByte: plan === null ? null : this.endByte,
+      reason: this.ending?.reason ?? null,
+      detail: this.ending?.detail ?? null,
+      spans: plan === null ? null : { done: doneCount(yielded.done), total: this.spans.length },
+      ...(channels === 1 ? {} : { channels }),
+      startedAt,
+      ...(since === null || this.totalBytes === 0
+        ? {}
+        : { pace: { sinceMs: since.atMs, share: (yielded.bytes - since.bytes) / this.totalBytes } }),
+    };
+  }
+}
