@@ -298,6 +298,10 @@ const settings = {
     integer(0, hourMs).default(10_000),
     'kaldi-gstreamer front: audio without a word after which a session ends with status 1; 0: never',
   ),
+  LONGHAND_VOSK_PORT: setting(
+    port().nullable().default(null),
+    "port at which Vosk's WebSocket protocol is spoken, 2700 for its clients' own default; 0 takes a free one; none: it is not spoken",
+  ),
   LONGHAND_LIVE_DECODERS: setting(
     integer(0, 100_000).default(50),
     'live streams of containers (webm, mp3 …) that one gateway decodes at a time, each by an ffmpeg of its own; more are refused with decoder_limit',

@@ -32,8 +32,10 @@ test('every workflow is among them, a session of several runs, and every outcome
   const runs = (await Promise.all(files.map(runsOf))).flat();
   expect([...new Set(runs.map(({ workflowType }) => workflowType))].sort()).toEqual([
     'file',
+    'receiver',
     'session',
     'span',
+    'webhook',
     'worker',
   ]);
   const types = new Set(runs.flatMap(({ events }) => events.map(({ eventType }) => eventType)));

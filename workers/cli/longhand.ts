@@ -9,6 +9,7 @@ import { recordCommand } from './record.ts';
 import { replayCommand } from './replay.ts';
 import { sessionsCommand } from './sessions.ts';
 import { showCommand } from './show.ts';
+import { simulateCommand } from './simulate.ts';
 import { transcribeCommand } from './transcribe.ts';
 import { workersCommand } from './workers.ts';
 
@@ -37,6 +38,7 @@ function buildProgram(): Command {
     cancelCommand,
     recordCommand,
     replayCommand,
+    simulateCommand,
     configCommand,
   ];
   for (const add of commands) add(program, readConfig);
