@@ -3,6 +3,7 @@ import { Failure } from '../../gateway/failures.ts';
 import type {
   ErasuresPort,
   QueuedSession,
+  SessionFilter,
   SessionsPort,
   SessionSummary,
   SlotTimes,
@@ -365,9 +366,9 @@ export class FakeSessions implements SessionsPort, ErasuresPort {
     this.#note('drainWorker', { facts: { workerId } });
   }
 
-  async list(tenant: string, limit: number, cursor: string | null) {
+  async list(tenant: string, filter: SessionFilter, limit: number, cursor: string | null) {
     await Promise.resolve();
-    this.#note('list', { facts: { tenant, limit, cursor } });
+    this.#note('list', { facts: { tenant, filter, limit, cursor } });
     return this.page;
   }
 

@@ -7,7 +7,7 @@ import { restClient, withServer } from './server-options.ts';
 import type { ReadConfig, ServerOptions } from './server-options.ts';
 
 const PAGE = 200;
-const COLUMNS = ['id', 'kind', 'state', 'model', 'worker', 'startedAt', 'endedAt'] as const;
+const COLUMNS = ['id', 'kind', 'state', 'model', 'labels', 'worker', 'startedAt', 'endedAt'] as const;
 
 interface ExportOptions extends ServerOptions {
   readonly as: 'ndjson' | 'csv';
@@ -30,9 +30,9 @@ export function exportCommand(program: Command, readConfig: ReadConfig): void {
       if (options.as === 'csv') process.stdout.write(csvRow(columns));
       for await (const row of sessions(rest, options)) {
         const text = options.text ? { text: await textOf(rest, row) } : {};
-        const whole: Record<string, string | null> = { ...row, ...text };
+        const whole = { ...row, ...text };
         const line =
-          options.as === 'csv' ? csvRow(columns.map((name) => whole[name] ?? '')) : `${JSON.stringify(whole)}\n`;
+          options.as === 'csv' ? csvRow(columns.map((name) => cellOf(whole, name))) : `${JSON.stringify(whole)}\n`;
         process.stdout.write(line);
       }
     });
@@ -48,6 +48,14 @@ async function* sessions(rest: RestClient, { state, kind, model }: ExportOptions
     cursor = page.nextCursor;
   }
 }
+
+const cellOf = (
+  row: SessionRow & { readonly text?: string | null },
+  name: (typeof COLUMNS)[number] | 'text',
+): string => {
+  const value = row[name];
+  return Array.isArray(value) ? value.join(' ') : String(value ?? '');
+};
 
 const textOf = async (rest: RestClient, { id, state }: SessionRow): Promise<string | null> =>
   state === 'completed' ? (await rest.transcript(id, 'txt')).trim() : null;

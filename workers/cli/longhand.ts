@@ -14,6 +14,7 @@ import { showCommand } from './show.ts';
 import { simulateCommand } from './simulate.ts';
 import { transcribeCommand } from './transcribe.ts';
 import { watchCommand } from './watch.ts';
+import { poolsCommand } from './pools.ts';
 import { workersCommand } from './workers.ts';
 
 const EXAMPLES = `
@@ -42,6 +43,7 @@ function buildProgram(): Command {
     exportCommand,
     showCommand,
     workersCommand,
+    poolsCommand,
     cancelCommand,
     recordCommand,
     replayCommand,

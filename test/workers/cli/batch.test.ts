@@ -138,6 +138,7 @@ describe('export', () => {
       kind: 'file',
       state,
       model: 'en',
+      labels: ['a', 'b'],
       worker: null,
       startedAt: '2026-01-01T00:00:00.000Z',
       endedAt: null,
@@ -150,8 +151,8 @@ describe('export', () => {
     };
     const { out } = await run(service.url, ['export', '--as', 'csv', '--state', 'completed']);
     expect(out).toBe(
-      'id,kind,state,model,worker,startedAt,endedAt\r\n' +
-        "'=a,file,completed,en,,2026-01-01T00:00:00.000Z,\r\nc,file,completed,en,,2026-01-01T00:00:00.000Z,\r\n",
+      'id,kind,state,model,labels,worker,startedAt,endedAt\r\n' +
+        "'=a,file,completed,en,a b,,2026-01-01T00:00:00.000Z,\r\nc,file,completed,en,a b,,2026-01-01T00:00:00.000Z,\r\n",
     );
     const lines = (await run(service.url, ['export', '--state', 'failed'])).out.trim().split('\n');
     expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ id: 'b', state: 'failed' }]);
