@@ -54,7 +54,7 @@ const cellOf = (
   name: (typeof COLUMNS)[number] | 'text',
 ): string => {
   const value = row[name];
-  return Array.isArray(value) ? value.join(' ') : String(value ?? '');
+  return typeof value === 'string' ? value : (value ?? []).join(' ');
 };
 
 const textOf = async (rest: RestClient, { id, state }: SessionRow): Promise<string | null> =>
