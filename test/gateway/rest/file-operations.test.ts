@@ -152,11 +152,20 @@ describe('versions', () => {
 
 test.each<[Partial<SessionView>, number | null]>([
   [{ state: 'preparing', audioEndByte: null }, null],
-  [{ state: 'streaming', throughByte: 0, audioEndByte: 1000, pace: { sinceMs: 0, share: 0 } }, null],
-  [{ state: 'streaming', throughByte: 250, audioEndByte: 1000, pace: { sinceMs: 60_000, share: 0.25 } }, 180_000],
+  [{ state: 'streaming', throughByte: 0, audioEndByte: 1000, pace: { sinceMs: 0, share: 0, endMs: null } }, null],
+  [
+    { state: 'streaming', throughByte: 250, audioEndByte: 1000, pace: { sinceMs: 60_000, share: 0.25, endMs: null } },
+    180_000,
+  ],
   // Half was done in an earlier life: the pace is that of this one.
-  [{ state: 'streaming', throughByte: 750, audioEndByte: 1000, pace: { sinceMs: 60_000, share: 0.25 } }, 60_000],
-  [{ state: 'completed', throughByte: 1000, audioEndByte: 1000, pace: { sinceMs: 60_000, share: 1 } }, null],
+  [
+    { state: 'streaming', throughByte: 750, audioEndByte: 1000, pace: { sinceMs: 60_000, share: 0.25, endMs: null } },
+    60_000,
+  ],
+  [
+    { state: 'completed', throughByte: 1000, audioEndByte: 1000, pace: { sinceMs: 60_000, share: 1, endMs: null } },
+    null,
+  ],
 ])('of a file that is %j so much time is left: %p ms', async (view, left) => {
   const { pace } = view;
   are({ ...view, ...(pace === undefined ? {} : { pace: { ...pace, sinceMs: Date.now() - pace.sinceMs } }) });
@@ -167,4 +176,14 @@ test.each<[Partial<SessionView>, number | null]>([
     expect(Math.abs(estimatedRemainingMs - left)).toBeLessThan(left / 20);
     expect(Math.abs(Date.parse(estimatedEndAt) - Date.now() - left)).toBeLessThan(left / 20);
   }
+});
+
+test('spans that were finished say when the last one will be; once that time is over they are not believed', async () => {
+  const sinceMs = Date.now() - 60_000;
+  const left = async (endMs: number): Promise<number> => {
+    are({ state: 'streaming', throughByte: 500, audioEndByte: 1000, pace: { sinceMs, share: 0.5, endMs } });
+    return Number((await ask('GET', 'talk')).body['estimatedRemainingMs']);
+  };
+  expect(Math.abs((await left(Date.now() + 20_000)) - 20_000)).toBeLessThan(1000);
+  expect(Math.abs((await left(Date.now() - 5000)) - 60_000)).toBeLessThan(1000);
 });
