@@ -1,9 +1,12 @@
 /** The gateway: the only process that clients see. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { buildGateway } from '../gateway/app.ts';
+import { voskServer } from '../gateway/dialects/vosk/server.ts';
+import type { LiveServer } from '../gateway/live/server.ts';
 import type { GatewaySettings } from '../gateway/ports.ts';
 import { TemporalPools } from '../gateway/temporal/pools.ts';
 import { TemporalFiles } from '../gateway/temporal/files.ts';
@@ -73,6 +76,15 @@ function settingsOf(config: Config): GatewaySettings {
   };
 }
 
+/** Null: it is not spoken. */
+async function listenForVosk(config: Config, { catalogue }: GatewaySettings, live: LiveServer): Promise<Server | null> {
+  if (config.LONGHAND_VOSK_PORT === null) return null;
+  const vosk = voskServer(catalogue, live);
+  vosk.listen(config.LONGHAND_VOSK_PORT, config.LONGHAND_HOST);
+  await once(vosk, 'listening');
+  return vosk;
+}
+
 await runProcess('gateway', async (config, log) => {
   const temporal = config.LONGHAND_TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LONGHAND_TEMPORAL_PORT}`;
   const client = openClient(temporal, config.LONGHAND_TEMPORAL_NAMESPACE);
@@ -85,6 +97,7 @@ await runProcess('gateway', async (config, log) => {
   });
   // The address is known once the port is; nothing reads it before.
   const address = { url: '', instance: randomUUID() };
+  const settings = settingsOf(config);
   const server = buildGateway({
     address,
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
@@ -96,18 +109,20 @@ await runProcess('gateway', async (config, log) => {
     objects,
     multipart,
     decoders: openLiveDecoders(config),
-    settings: settingsOf(config),
+    settings,
     log,
   });
   server.http.listen(config.LONGHAND_HTTP_PORT, config.LONGHAND_HOST);
   await once(server.http, 'listening');
+  const vosk = await listenForVosk(config, settings, server.live);
   const { port } = server.http.address() as AddressInfo;
   const host = config.LONGHAND_HOST.includes(':') ? `[${config.LONGHAND_HOST}]` : config.LONGHAND_HOST;
   address.url = config.LONGHAND_ADVERTISED_URL ?? `ws://${host}:${port}`;
   return {
-    ready: { port },
+    ready: { port, ...(vosk === null ? {} : { voskPort: (vosk.address() as AddressInfo).port }) },
     drain: async () => {
       compaction.close();
+      vosk?.close();
       await Promise.race([server.drain(), pause(config.LONGHAND_DRAIN_MS)]);
       await client.connection.close();
       objects.close();

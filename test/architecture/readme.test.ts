@@ -12,6 +12,7 @@ const PAGES = [
   'SECURITY.md',
   'docs/architecture.md',
   'docs/protocol.md',
+  'docs/scaling.md',
   'docs/webhooks.md',
 ];
 

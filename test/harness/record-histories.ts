@@ -17,9 +17,12 @@ import {
   versionWorkflowId,
   workerWorkflowId,
 } from '../../workflows/contract.ts';
+import { receiverWorkflowId, webhookWorkflowId } from '../../workflows/webhook/contract.ts';
 import { Caller, noise } from './caller.ts';
 import { postFile, wav } from './files.ts';
+import { FileServer } from './file-server.ts';
 import { System } from './system.ts';
+import { WebhookReceiver } from './webhook-receiver.ts';
 
 const folder = join(import.meta.dirname, '../histories');
 const chosen = process.argv.slice(2);
@@ -349,7 +352,82 @@ async function recordNarrow(): Promise<void> {
   }
 }
 
+/** Sessions that tell their end, what became of that, and files from an address. */
+const TOLD = [
+  ...['live-told', 'webhook-delivered', 'webhook-retried', 'webhook-dead', 'receiver-enabled'],
+  ...['file-fetched', 'file-fetch-failed'],
+];
+
+/** The end of a short live session is told to a receiver. Answers the message's id. */
+async function told(system: System, receiver: WebhookReceiver, session: string, url: string): Promise<string> {
+  await (await call(system, session, { ms: 800, parameters: { webhook: url } })).done();
+  const path = new URL(url).pathname;
+  const [message] = await receiver.untilAsked(path);
+  return message?.id ?? '';
+}
+
+async function webhooks(system: System, receiver: WebhookReceiver): Promise<void> {
+  const recordMessage = (name: string, id: string) => record(system, name, webhookWorkflowId('default', id));
+  await recordMessage('webhook-delivered', await told(system, receiver, 'live-told', receiver.at('/told')));
+  await recordSession(system, 'live-told');
+  const busy = receiver.at('/busy', (response, times) => {
+    const [status, headers] = times === 0 ? [503, { 'retry-after': '1' }] : times === 1 ? [500, {}] : [204, {}];
+    response.writeHead(status, headers).end();
+  });
+  await recordMessage('webhook-retried', await told(system, receiver, 'retried', busy));
+  const gone = receiver.at('/gone', (response, times) => void response.writeHead(times === 0 ? 410 : 204).end());
+  const dead = await told(system, receiver, 'dead', gone);
+  await until(system, '/v1/webhooks/receivers', ({ receivers }) => (receivers as unknown[]).length === 1);
+  const { receivers } = (await system.json('/v1/webhooks/receivers')) as { receivers: { id: string }[] };
+  const [{ id } = { id: '' }] = receivers;
+  await send(system, 'POST', `/v1/webhooks/receivers/${id}/enable`);
+  await record(system, 'receiver-enabled', receiverWorkflowId('default', id));
+  await send(system, 'POST', `/v1/webhooks/dead-letters/${dead}/send`);
+  await recordMessage('webhook-dead', dead);
+}
+
+async function fetched(system: System): Promise<void> {
+  const files = await new FileServer().listen();
+  const post = async (session: string, url: string): Promise<void> => {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
+    await fetch(`${system.httpUrl}/v1/sessions`, { ...init, body: JSON.stringify({ url, session }) });
+    await recordSession(system, session);
+  };
+  try {
+    await post('file-fetched', files.at('/talk.wav', wav(noise('file-fetched', 1200))));
+    await post(
+      'file-fetch-failed',
+      files.at('/missing', (response) => void response.writeHead(404).end()),
+    );
+  } finally {
+    files.close();
+  }
+}
+
+async function recordTold(): Promise<void> {
+  const receiver = await new WebhookReceiver().listen();
+  const system = await System.start({
+    models: { en: { engine: 'scripted', segmentMs: SEGMENT_MS } },
+    settings: {
+      ...PATIENT,
+      LONGHAND_OUTBOUND_ALLOW: '127.0.0.1',
+      LONGHAND_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
+      LONGHAND_WEBHOOK_RETRY_MS: '200,2000,4000',
+    },
+  });
+  try {
+    await webhooks(system, receiver);
+    await fetched(system);
+  } finally {
+    await system.stop();
+    receiver.close();
+  }
+}
+
 if (chosen.length === 0) await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
-await recordAll();
-await recordNarrow();
+if (chosen.length === 0 || chosen.some((name) => TOLD.includes(name))) await recordTold();
+if (chosen.length === 0 || chosen.some((name) => !TOLD.includes(name))) {
+  await recordAll();
+  await recordNarrow();
+}

@@ -33,9 +33,11 @@ test('every workflow is among them, a session of several runs, and every outcome
   expect([...new Set(runs.map(({ workflowType }) => workflowType))].sort()).toEqual([
     'file',
     'lanes',
+    'receiver',
     'session',
     'span',
     'version',
+    'webhook',
     'worker',
   ]);
   const types = new Set(runs.flatMap(({ events }) => events.map(({ eventType }) => eventType)));

@@ -9,7 +9,9 @@ import { recordCommand } from './record.ts';
 import { replayCommand } from './replay.ts';
 import { sessionsCommand } from './sessions.ts';
 import { showCommand } from './show.ts';
+import { simulateCommand } from './simulate.ts';
 import { transcribeCommand } from './transcribe.ts';
+import { poolsCommand } from './pools.ts';
 import { workersCommand } from './workers.ts';
 
 const EXAMPLES = `
@@ -34,9 +36,11 @@ function buildProgram(): Command {
     sessionsCommand,
     showCommand,
     workersCommand,
+    poolsCommand,
     cancelCommand,
     recordCommand,
     replayCommand,
+    simulateCommand,
     configCommand,
   ];
   for (const add of commands) add(program, readConfig);

@@ -4,6 +4,9 @@
  * Theory" (2nd ed. 1981), chapter 3. A load in erlangs is arrivals in a time × mean holding time in that time.
  */
 
+// Taken once: in the workflow sandbox every look at a global is slow.
+const { exp, max } = Math;
+
 /** Erlang B: the share of sessions that find all `servers` busy where none waits. `load` in erlangs. */
 export function erlangB(servers: number, load: number): number {
   let blocked = 1;
@@ -22,11 +25,15 @@ export const erlangC = (servers: number, load: number): number => delayed(server
 export interface WaitTarget {
   readonly servedShare: number;
   readonly withinMs: number;
+  /** Where sessions are few: or so few late ones an hour that one server more is not worth its while. */
+  readonly latePerHour?: number;
 }
+
+const HOUR_MS = 3_600_000;
 
 /** The share that waits longer than `withinMs`: waits of those who wait are exponential, with mean hold ÷ (servers − load). */
 const waitsLonger = (servers: number, load: number, waits: number, withinMs: number, holdMs: number): number =>
-  load >= servers ? 1 : waits * Math.exp((-(servers - load) * withinMs) / holdMs);
+  load >= servers ? 1 : waits * exp((-(servers - load) * withinMs) / holdMs);
 
 /** The share of sessions that wait longer than `withinMs`. */
 export const shareWaitingLonger = (servers: number, load: number, withinMs: number, holdMs: number): number =>
@@ -35,11 +42,13 @@ export const shareWaitingLonger = (servers: number, load: number, withinMs: numb
 /** The fewest servers that meet the target. */
 export function serversFor(load: number, target: WaitTarget, holdMs: number): number {
   if (load <= 0) return 0;
+  const fewLate = ((target.latePerHour ?? 0) * holdMs) / (load * HOUR_MS);
+  const lateShare = max(1 - target.servedShare, fewLate);
   let blocked = 1;
   for (let servers = 1; ; servers += 1) {
     blocked = (load * blocked) / (servers + load * blocked);
     const late = waitsLonger(servers, load, delayed(servers, load, blocked), target.withinMs, holdMs);
-    if (late <= 1 - target.servedShare) return servers;
+    if (late <= lateShare && load < servers) return servers;
   }
 }
 

@@ -105,3 +105,10 @@ export function latestWallMs(atMs: number, timeZone: string): number {
   while (offset(early - 1) === now) early -= QUARTER_MS;
   return Math.max(reading(atMs), reading(early - 1));
 }
+
+/** When a day (`2026-03-29`) begins in a zone. */
+export function midnightOf(day: string, timeZone: string): number {
+  const wall = Date.parse(`${day}T00:00:00Z`);
+  const near = wall - quarterAt(wall, timeZone).offsetMs;
+  return wall - quarterAt(near, timeZone).offsetMs;
+}

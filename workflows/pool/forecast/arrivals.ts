@@ -7,6 +7,9 @@ import { atLeast, atMost } from './normal.ts';
 import { learnHour, meanRate, updatedRate } from './week.ts';
 import type { LearnedWeek, Rate } from './week.ts';
 
+// Taken once: in the workflow sandbox every look at a global is slow.
+const { exp, max, min, sqrt } = Math;
+
 /** Arrivals of a short stretch. */
 interface Bin {
   readonly fromMs: number;
@@ -78,7 +81,7 @@ export function dayLevel({ level }: ArrivalsState, { dayCv }: Expectation): { me
   const trust = 1 / (dayCv * dayCv);
   const rate = { shape: trust + level.seen, hours: trust + level.expected };
   const [least, most] = LEVEL_RANGE;
-  return { mean: Math.min(most, Math.max(least, meanRate(rate))), variance: rate.shape / rate.hours ** 2 };
+  return { mean: min(most, max(least, meanRate(rate))), variance: rate.shape / rate.hours ** 2 };
 }
 
 export interface OffPlan {
@@ -118,19 +121,19 @@ function windowOf(bins: readonly Bin[], level: number, fromMs: number, atMs: num
     expected += bin.expected * level;
     since = bin.fromMs;
   }
-  return { seen, expected, forMs: Math.max(1, atMs - since) };
+  return { seen, expected, forMs: max(1, atMs - since) };
 }
 
 /** A standard deviation is taken off: what stands out is in part chance. */
 const burst = ({ seen, expected, forMs }: Window): OffPlan => ({
-  extra: Math.max(0, seen - Math.sqrt(seen) - expected) / forMs,
+  extra: max(0, seen - sqrt(seen) - expected) / forMs,
   seen,
   expected,
   forMs,
 });
 
 const lull = ({ seen, expected, forMs }: Window): OffPlan => ({
-  extra: Math.min(0, seen + Math.sqrt(seen) + 1 - expected) / forMs,
+  extra: min(0, seen + sqrt(seen) + 1 - expected) / forMs,
   seen,
   expected,
   forMs,
@@ -145,7 +148,7 @@ export function learnArrivals(
   if (toMs <= fromMs) return state;
   const expected = plannedRate(state, expectation, fromMs) * (toMs - fromMs);
   const bins = withBin(state.bins, { fromMs, toMs, seen, expected });
-  const keep = Math.exp((fromMs - toMs) / LATELY_MEMORY_MS);
+  const keep = exp((fromMs - toMs) / LATELY_MEMORY_MS);
   const faded = { shape: state.lately.shape * keep, hours: state.lately.hours * keep };
   const lately = updatedRate(faded, seen, (toMs - fromMs) / HOUR_MS);
   const next = { ...state, ...learnWeek(state, expectation, fromMs, toMs, seen), bins, lately };
@@ -183,7 +186,7 @@ function learnLevel(
   { fromMs, toMs, seen, expected }: Bin,
 ): ArrivalsState {
   const isOff = offPlan(state, dayLevel(state, expectation).mean, toMs) !== null;
-  const keep = Math.exp((fromMs - toMs) / LEVEL_MEMORY_MS);
+  const keep = exp((fromMs - toMs) / LEVEL_MEMORY_MS);
   const faded = { seen: state.level.seen * keep, expected: state.level.expected * keep };
   if (!isOff) {
     const level = { seen: faded.seen + seen, expected: faded.expected + expected };
@@ -192,7 +195,7 @@ function learnLevel(
   const offPlanSinceMs = state.offPlanSinceMs ?? toMs;
   if (toMs - offPlanSinceMs < ADOPT_AFTER_MS) return { ...state, level: faded, offPlanSinceMs };
   const recent = windowOf(state.bins, 1, toMs - KEEP_MS, toMs);
-  const ratio = recent.seen / Math.max(recent.expected, 1e-9);
+  const ratio = recent.seen / max(recent.expected, 1e-9);
   const isPlausible = ratio >= LEVEL_RANGE[0] && ratio <= LEVEL_RANGE[1];
   return { ...state, level: isPlausible ? recent : faded, offPlanSinceMs: isPlausible ? null : offPlanSinceMs };
 }

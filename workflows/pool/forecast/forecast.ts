@@ -16,6 +16,9 @@ const HOUR_MS = 3_600_000;
 /** From a decision to the next one, at most: what comes between is asked for now. */
 const TICK_MS = 10_000;
 
+/** At night, when sessions are few: one late in a day is not worth another worker all night. */
+const LATE_PER_HOUR = 1 / 24;
+
 export interface Forecast {
   /** Slots that are wanted as soon as new workers can be there. */
   readonly raise: number;
@@ -74,14 +77,18 @@ export function forecast(
   const off = offPlan(state.arrivals, level.mean, now.atMs);
   const planned = (atMs: number): number => plannedRate(state.arrivals, expectation, atMs) * level.mean;
   const rate = (atMs: number): number => Math.max(0, planned(atMs) + (off?.extra ?? 0));
+  const perMs = rate(now.atMs);
   const outlook: Outlook = {
     atMs: now.atMs,
     present: now.present,
     holding: { meanMs: meanHoldingMs(state.holding, rule.sessionMs), cv: rule.sessionCv },
     rate,
-    rateVariance: level.variance / level.mean ** 2,
+    rateVariance:
+      level.variance / level.mean ** 2 + (off === null || perMs === 0 ? 0 : off.seen / (off.forMs * perMs) ** 2),
   };
-  const raise = slotsNeeded(outlook, now.startUpMs + TICK_MS, rule);
-  const later = [0.25, 0.5, 0.75, 1].map((part) => slotsNeeded(outlook, part * (now.startUpMs + rule.keepMs), rule));
-  return { raise, keep: Math.max(raise, ...later), level: level.mean, offPlan: off, perSecond: rate(now.atMs) * 1000 };
+  const target = { ...rule, latePerHour: LATE_PER_HOUR };
+  const needed = (aheadMs: number): number => slotsNeeded(outlook, aheadMs, target);
+  const raise = needed(now.startUpMs + TICK_MS);
+  const later = [0.25, 0.5, 0.75, 1].map((part) => needed(part * (now.startUpMs + rule.keepMs)));
+  return { raise, keep: Math.max(raise, ...later), level: level.mean, offPlan: off, perSecond: perMs * 1000 };
 }

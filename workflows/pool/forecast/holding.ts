@@ -4,6 +4,9 @@
  */
 import { normalCdf } from './normal.ts';
 
+// Taken once: in the workflow sandbox every look at a global is slow.
+const { log, max, min, sqrt } = Math;
+
 export interface Holding {
   readonly meanMs: number;
   /** Coefficient of variation. */
@@ -16,8 +19,8 @@ interface LogNormal {
 }
 
 function logNormal({ meanMs, cv }: Holding): LogNormal {
-  const variance = Math.log(1 + cv * cv);
-  return { mu: Math.log(meanMs) - variance / 2, sigma: Math.sqrt(variance) };
+  const variance = log(1 + cv * cv);
+  return { mu: log(meanMs) - variance / 2, sigma: sqrt(variance) };
 }
 
 /** The share of sessions that last longer than `ms`. */
@@ -25,16 +28,16 @@ export function survival(holding: Holding, ms: number): number {
   if (ms <= 0) return 1;
   if (holding.cv === 0) return ms < holding.meanMs ? 1 : 0;
   const { mu, sigma } = logNormal(holding);
-  return 1 - normalCdf((Math.log(ms) - mu) / sigma);
+  return 1 - normalCdf((log(ms) - mu) / sigma);
 }
 
 /** ∫ survival from 0 to `ms`, in milliseconds: what one arrival a millisecond comes to, in sessions under way, after `ms`. */
 export function begunLoad(holding: Holding, ms: number): number {
   if (ms <= 0) return 0;
-  if (holding.cv === 0) return Math.min(ms, holding.meanMs);
+  if (holding.cv === 0) return min(ms, holding.meanMs);
   const { mu, sigma } = logNormal(holding);
   // ∫₀ˣ P(L > u) du = E[min(L, x)], in closed form for a lognormal.
-  const z = (Math.log(ms) - mu) / sigma;
+  const z = (log(ms) - mu) / sigma;
   return holding.meanMs * normalCdf(z - sigma) + ms * (1 - normalCdf(z));
 }
 
@@ -56,7 +59,7 @@ export function learnHolding(
   ended: { readonly sessions: number; readonly slotMs: number },
 ): LearnedMean {
   const [sessions, totalMs] = [learned.sessions + ended.sessions, learned.totalMs + ended.slotMs];
-  const keep = Math.min(1, MEMORY_SESSIONS / Math.max(1, sessions));
+  const keep = min(1, MEMORY_SESSIONS / max(1, sessions));
   return { sessions: sessions * keep, totalMs: totalMs * keep };
 }
 

@@ -1,10 +1,13 @@
 /** Distribution functions: the normal, and the Poisson's tails. */
 
+// Taken once: in the workflow sandbox every look at a global is slow.
+const { abs, ceil, exp, floor, max, min, sqrt } = Math;
+
 /** Φ by W. J. Cody's rational approximation in the form of G. West, "Better approximations to cumulative normal functions" (Wilmott, 2005): 15 digits. */
 export function normalCdf(x: number): number {
-  const z = Math.abs(x);
+  const z = abs(x);
   if (z > 37) return x > 0 ? 1 : 0;
-  const e = Math.exp((-z * z) / 2);
+  const e = exp((-z * z) / 2);
   let tail: number;
   if (z < 7.07106781186547) {
     const above =
@@ -33,18 +36,18 @@ export function normalCdf(x: number): number {
 /** The chance of `count` or more where `mean` are expected (Poisson), by summing its terms. */
 export function atLeast(count: number, mean: number): number {
   if (count <= 0) return 1;
-  return Math.max(0, 1 - atMost(Math.ceil(count) - 1, mean));
+  return max(0, 1 - atMost(ceil(count) - 1, mean));
 }
 
 /** The chance of `count` or fewer where `mean` are expected (Poisson). */
 export function atMost(count: number, mean: number): number {
   if (count < 0) return 0;
   // Far means: exp(−mean) would be 0; the normal with continuity correction is exact enough there.
-  if (mean > 500) return normalCdf((Math.floor(count) + 0.5 - mean) / Math.sqrt(mean));
-  let [term, sum] = [Math.exp(-mean), Math.exp(-mean)];
+  if (mean > 500) return normalCdf((floor(count) + 0.5 - mean) / sqrt(mean));
+  let [term, sum] = [exp(-mean), exp(-mean)];
   for (let n = 1; n <= count; n += 1) {
     term *= mean / n;
     sum += term;
   }
-  return Math.min(1, sum);
+  return min(1, sum);
 }

@@ -10,6 +10,9 @@ import type { WaitTarget } from '../erlang.ts';
 import { begunLoad, residualSurvival } from './holding.ts';
 import type { Holding } from './holding.ts';
 
+// Taken once: in the workflow sandbox every look at a global is slow.
+const { floor, min, sqrt } = Math;
+
 /** What is known now. */
 export interface Outlook {
   readonly atMs: number;
@@ -18,7 +21,7 @@ export interface Outlook {
   readonly holding: Holding;
   /** Arrivals a millisecond at a moment ahead. */
   readonly rate: (atMs: number) => number;
-  /** Of the part of the arrivals that goes with the day's level: relative variance. */
+  /** How unsure the rate is: its variance ÷ its square. */
   readonly rateVariance: number;
 }
 
@@ -29,8 +32,8 @@ const QUARTER_MS = 900_000;
 function newLoad({ atMs, rate, holding }: Outlook, aheadMs: number): number {
   let load = 0;
   for (let from = 0; from < aheadMs;) {
-    const boundary = (Math.floor((atMs + from) / QUARTER_MS) + 1) * QUARTER_MS - atMs;
-    const to = Math.min(aheadMs, boundary);
+    const boundary = (floor((atMs + from) / QUARTER_MS) + 1) * QUARTER_MS - atMs;
+    const to = min(aheadMs, boundary);
     load += rate(atMs + from) * (begunLoad(holding, aheadMs - from) - begunLoad(holding, aheadMs - to));
     from = to;
   }
@@ -45,5 +48,5 @@ export function slotsNeeded(outlook: Outlook, aheadMs: number, target: WaitTarge
   if (mean <= 0) return 0;
   const variance = outlook.present * stays * (1 - stays) + begun + begun * begun * outlook.rateVariance;
   const beyond = serversFor(mean, target, outlook.holding.meanMs) - mean;
-  return mean + beyond * Math.sqrt(variance / mean);
+  return mean + beyond * sqrt(variance / mean);
 }
