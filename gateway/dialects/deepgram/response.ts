@@ -22,7 +22,6 @@ export interface ListenFacts {
   readonly sha256: string | null;
   /** ISO 8601. */
   readonly created: string;
-  readonly channels: number;
 }
 
 const DEFAULT_SPLIT_S = 0.8;
@@ -46,10 +45,10 @@ function keyAndValue(text: string): [string, string] {
   return [key, value.join(':')];
 }
 
-type Document = Pick<TranscriptDocument, 'segments' | 'audioMs' | 'model' | 'holes'>;
+type Document = Pick<TranscriptDocument, 'segments' | 'audioMs' | 'model' | 'holes' | 'channels'>;
 
 export function listenResponse(document: Document, facts: ListenFacts, options: ListenOptions) {
-  const channels = byChannel(document.segments, facts.channels);
+  const channels = byChannel(document.segments, document.channels ?? 1);
   const { punctuate, paragraphs, utteranceSplitMs } = options;
   const results = channels.map((segments) => ({
     alternatives: [
@@ -77,7 +76,7 @@ function metadataOf(document: Document, facts: ListenFacts, { tags, extra, warni
     sha256: facts.sha256,
     created: facts.created,
     duration: seconds(document.audioMs),
-    channels: facts.channels,
+    channels: document.channels ?? 1,
     models: [uuid],
     model_info: { [uuid]: modelInfo(document.model) },
     ...(tags.length === 0 ? {} : { tags }),
