@@ -66,9 +66,21 @@ export interface SessionSummary {
   readonly kind: string;
   readonly state: string;
   readonly model: string;
+  readonly labels: readonly string[];
   readonly worker: string | null;
   readonly startedAt: string;
   readonly endedAt: string | null;
+}
+
+/** Which sessions a list shows; what is absent does not matter. Times are ISO 8601. */
+export interface SessionFilter {
+  readonly state?: string | undefined;
+  readonly model?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly startedAfter?: string | undefined;
+  readonly startedBefore?: string | undefined;
+  /** All of them. */
+  readonly labels: readonly string[];
 }
 
 export interface WorkerSummary extends WorkerFacts {
@@ -121,6 +133,7 @@ export interface SessionsPort {
   drainWorker(workerId: string): Promise<void>;
   list(
     tenant: string,
+    filter: SessionFilter,
     limit: number,
     cursor: string | null,
   ): Promise<{ sessions: SessionSummary[]; cursor: string | null }>;

@@ -114,7 +114,7 @@ export class FileRun {
   }
 
   view(): SessionView {
-    const { model, language, priority } = this.input;
+    const { model, language, priority, labels = [] } = this.input;
     const { plan, yielded, since, startedAt } = this.state;
     const none = { lease: null, epoch: 0, attached: false, generation: 0 };
     const channels = plan?.cuts.length ?? 1;
@@ -126,6 +126,7 @@ export class FileRun {
       model,
       language,
       priority,
+      labels,
       ...none,
       nextIndex: yielded.segments,
       throughByte: Math.round(share * this.endByte),

@@ -6,8 +6,6 @@ import { choiceShape } from '../protocol.ts';
 
 extendZodWithOpenApi(z);
 
-const MAX_PAGE = 200;
-
 export const uploadParameters = z.strictObject({
   ...choiceShape,
   filename: z.string().max(255).optional().describe('shown in lists; never used as a path'),
@@ -17,6 +15,9 @@ export const uploadParameters = z.strictObject({
     .describe('separate: each channel (at most 8) is transcribed for itself, and segments say their channel'),
 });
 
+const MAX_PAGE = 200;
+
+/** Of any list. */
 export const listParameters = z.strictObject({
   limit: z
     .string()
@@ -26,6 +27,7 @@ export const listParameters = z.strictObject({
     .default(50),
   cursor: z
     .string()
+    .max(2048)
     .regex(/^[\w-]+$/, 'a cursor that a page of this list gave')
     .optional(),
 });
@@ -61,6 +63,7 @@ export const sessionSchema = z
     model: z.string(),
     language: z.string(),
     priority: z.enum(PRIORITIES),
+    labels: z.array(z.string()).describe('each key:value, as given at the start'),
     attached: z.boolean().describe('a client is connected'),
     lease: lease.nullable().describe('the worker that serves the session'),
     epoch: z.int(),
@@ -78,23 +81,6 @@ export const sessionSchema = z
     error: z.object({ code: z.string(), detail: z.string().nullable() }).nullable(),
   })
   .openapi('Session');
-
-export const sessionListSchema = z
-  .object({
-    sessions: z.array(
-      z.object({
-        id: z.string(),
-        kind: z.string(),
-        state: z.string(),
-        model: z.string(),
-        worker: z.string().nullable(),
-        startedAt: z.iso.datetime(),
-        endedAt: z.iso.datetime().nullable(),
-      }),
-    ),
-    nextCursor: z.string().nullable().describe('give it as `cursor` for the next page; null on the last'),
-  })
-  .openapi('SessionList');
 
 export const workerListSchema = z
   .object({

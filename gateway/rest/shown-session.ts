@@ -18,6 +18,7 @@ export function sessionOf(ref: SessionRef, view: SessionView, nowMs = Date.now()
     model: view.model,
     language: view.language,
     priority: view.priority,
+    labels: [...(view.labels ?? [])],
     attached: view.attached,
     lease: lease === null ? null : { leaseId: lease.leaseId, epoch: lease.epoch, workerId: lease.workerId },
     epoch: view.epoch,
