@@ -3,6 +3,7 @@ import { Router } from 'express';
 import type { Request, Response } from 'express';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
+import { addFileOperations } from './file-operations.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { postSession } from './post-session.ts';
 import { listSessions } from './session-list.ts';
@@ -18,6 +19,7 @@ export function sessionRoutes(gateway: Gateway): Router {
   router.delete('/:id', (request, response) => cancelSession(gateway, request, response));
   router.post('/:id/handover', (request, response) => handOverSession(gateway, request, response));
   router.get('/:id/transcript', (request, response) => showTranscript(gateway, request, response));
+  addFileOperations(router, gateway);
   return refuseOtherMethods(router);
 }
 
