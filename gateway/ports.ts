@@ -12,6 +12,7 @@ import type {
   SessionRef,
   SessionResult,
   SessionView,
+  VersionInput,
   WorkerFacts,
 } from '../workflows/contract.ts';
 import type { PoolView } from '../workflows/pool/contract.ts';
@@ -193,6 +194,19 @@ export interface PoolsPort {
   limits(model: string, limits: Limits | null): Promise<void>;
 }
 
+/** What may be asked of files, and of other versions of a transcript, besides. Fails as {@link SessionsPort} does. */
+export interface FilesPort {
+  stop(ref: SessionRef): Promise<void>;
+  /** What a file was started with. */
+  input(ref: SessionRef): Promise<FileInput>;
+  /** Starts a file that has ended once more, under the same id. */
+  restart(input: FileInput): Promise<void>;
+  /** Answers false where there is a version of that number. */
+  startVersion(input: VersionInput): Promise<boolean>;
+  /** A version other than the first. */
+  versionView(ref: SessionRef, version: number): Promise<SessionView>;
+}
+
 export interface Log {
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
@@ -248,6 +262,7 @@ export interface GatewaySettings {
 export interface Gateway {
   readonly address: GatewayAddress;
   readonly sessions: SessionsPort;
+  readonly files: FilesPort;
   readonly pools: PoolsPort;
   readonly webhooks: WebhooksPort;
   readonly outbound: OutboundPort;

@@ -11,6 +11,7 @@ import type { GatewaySettings } from '../gateway/ports.ts';
 import { TemporalBatches } from '../gateway/temporal/batches.ts';
 import { TemporalErasures } from '../gateway/temporal/erasures.ts';
 import { TemporalPools } from '../gateway/temporal/pools.ts';
+import { TemporalFiles } from '../gateway/temporal/files.ts';
 import { TemporalSessions } from '../gateway/temporal/sessions.ts';
 import { TemporalWebhooks } from '../gateway/temporal/webhooks.ts';
 import { AudioLog } from '../infra/audio-log.ts';
@@ -106,6 +107,7 @@ await runProcess('gateway', async (config, log) => {
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     batches: new TemporalBatches(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     erasures: new TemporalErasures(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    files: new TemporalFiles(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     pools: new TemporalPools(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     webhooks: new TemporalWebhooks(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     outbound: new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW),

@@ -443,6 +443,8 @@ export interface SessionView {
 export interface Pace {
   readonly sinceMs: number;
   readonly share: number;
+  /** When it will be done, by the moments at which spans were finished; null while there are too few. */
+  readonly endMs: number | null;
 }
 
 /** Search attributes, registered with the Temporal server. */

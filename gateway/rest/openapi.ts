@@ -2,6 +2,7 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { describeBatches } from './openapi/batches.ts';
 import { describeEvents } from './openapi/events.ts';
+import { describeFileOperations } from './openapi/file-operations.ts';
 import { describeHealth } from './openapi/health.ts';
 import { describePools } from './openapi/pools.ts';
 import { describeSessions } from './openapi/sessions.ts';
@@ -12,6 +13,7 @@ import { describeWorkers } from './openapi/workers.ts';
 const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
   describeSessions,
   describeBatches,
+  describeFileOperations,
   describeUploads,
   describeEvents,
   describeWebhooks,

@@ -32,12 +32,39 @@ export const listParameters = z.strictObject({
     .optional(),
 });
 
+/** Version 1 is the transcript that the session was first given. */
+const VERSION = /^[1-9]\d{0,5}$/;
+
 export const transcriptParameters = z.strictObject({
   format: z
     .enum(TRANSCRIPT_FORMATS, `one of ${TRANSCRIPT_FORMATS.join(', ')}`)
     .optional()
     .describe('json where neither this nor `Accept` says another; verbose_json is had by this alone'),
+  version: z
+    .string()
+    .regex(VERSION, 'a version of the list of transcripts, from 1')
+    .transform(Number)
+    .optional()
+    .describe('which transcript of the session; otherwise the newest that is completed'),
 });
+
+export const retranscriptionBody = z.strictObject({
+  model: z.string().describe('a model that is served here'),
+  language: choiceShape.language,
+  priority: choiceShape.priority,
+});
+
+export const versionSchema = z
+  .object({
+    version: z.int().describe('from 1, the transcript that the session was first given'),
+    model: z.string(),
+    language: z.string(),
+    state: z.string().describe('as that of a session'),
+    createdAt: z.iso.datetime().nullable(),
+  })
+  .openapi('Version');
+
+export const versionListSchema = z.object({ transcripts: z.array(versionSchema) }).openapi('VersionList');
 
 const lease = z.object({
   leaseId: z.string(),

@@ -5,6 +5,7 @@ import { objectKeys } from '../../workflows/contract.ts';
 import type { SessionRef } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
+import { addFileOperations } from './file-operations.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { postSession } from './post-session.ts';
 import { listSessions } from './session-list.ts';
@@ -24,6 +25,7 @@ export function sessionRoutes(gateway: Gateway): Router {
   router.post('/:id/cancel', (request, response) => cancelSession(gateway, request, response));
   router.post('/:id/handover', (request, response) => handOverSession(gateway, request, response));
   router.get('/:id/transcript', (request, response) => showTranscript(gateway, request, response));
+  addFileOperations(router, gateway);
   return refuseOtherMethods(router);
 }
 

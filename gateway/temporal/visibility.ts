@@ -78,6 +78,10 @@ const decodeAll = (fields: Record<string, unknown> | null | undefined): Record<s
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 export const isoTime = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
+/** Whether a file that has ended may have been started again. */
+const isRestartable = (attributes: Row['attributes']): boolean =>
+  attributes['LonghandKind'] === 'file' && attributes['LonghandState'] !== 'completed';
+
 const kindOf = ({ attributes }: Row): SlotUser => (attributes['LonghandKind'] === 'span' ? 'span' : 'live');
 
 /** How long a session has had its worker by then; nothing where it never had one. */
@@ -99,10 +103,23 @@ export class Visibility {
   async sessions(tenant: string, filter: SessionFilter, limit: number, cursor: string | null) {
     const page = await this.#page(sessionQuery(tenant, filter), limit, cursor);
     // SQLite finds a label by its words: whether there are signs or capitals between them is seen here.
-    const sessions = page.rows
+    const sessions = (await this.#lastLives(page.rows))
       .map(summaryOf)
       .filter(({ labels }) => filter.labels.every((label) => labels.includes(label)));
     return { sessions, cursor: page.cursor };
+  }
+
+  /** Without the earlier lives of files that were restarted: the same session is listed once. */
+  async #lastLives(rows: readonly Row[]): Promise<readonly Row[]> {
+    const mayGoOn = rows.filter(({ closeMs, attributes }) => closeMs !== null && isRestartable(attributes));
+    if (mayGoOn.length === 0) return rows;
+    const ids = mayGoOn.map(({ workflowId }) => quoted(workflowId)).join(', ');
+    const lives = await this.#page(`WorkflowId IN (${ids}) AND ExecutionStatus != 'ContinuedAsNew'`, MAX_ROWS, null);
+    const newest = new Map<string, number>();
+    for (const { workflowId, startMs } of lives.rows) {
+      newest.set(workflowId, Math.max(startMs, newest.get(workflowId) ?? 0));
+    }
+    return rows.filter((row) => !mayGoOn.includes(row) || row.startMs >= (newest.get(row.workflowId) ?? 0));
   }
 
   /** Sessions that wait for a worker of the model, in the order in which Temporal is likely to serve them. */

@@ -16,6 +16,7 @@ import { watchAnswers } from './documented.ts';
 import { FakePools } from './fake-pools.ts';
 import { FakeWebhooks } from './fake-webhooks.ts';
 import { FakeBatches } from './fake-batches.ts';
+import { FakeFiles } from './fake-files.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { connect } from './sockets.ts';
@@ -88,6 +89,7 @@ export class Backstage {
   readonly objects = new MemoryObjects();
   readonly pools = new FakePools();
   readonly sessions = new FakeSessions(this.objects);
+  readonly files = new FakeFiles(this.sessions);
   readonly webhooks = new FakeWebhooks();
   readonly batches = new FakeBatches();
   readonly audioLog = new AudioLog(this.objects);
@@ -106,11 +108,12 @@ export class Edge {
     const say = (level: Line['level']) => (facts: object, message: string) =>
       void this.lines.push({ level, facts, message });
     const log: Log = { info: say('info'), warn: say('warn'), error: say('error') };
-    const { objects, sessions, pools, audioLog, webhooks } = backstage;
+    const { objects, sessions, files, pools, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
     const decoders = new LiveDecoders(decoderOptions);
     const ours = {
       sessions,
+      files,
       pools,
       webhooks,
       outbound: OUTBOUND,
@@ -123,6 +126,10 @@ export class Edge {
     this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);
+  }
+
+  get files(): FakeFiles {
+    return this.backstage.files;
   }
 
   get sessions(): FakeSessions {
