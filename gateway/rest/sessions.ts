@@ -22,7 +22,6 @@ export function sessionRoutes(gateway: Gateway): Router {
   router.get('/', (request, response) => listSessions(gateway, request, response));
   router.get('/:id', (request, response) => showSession(gateway, request, response));
   router.delete('/:id', (request, response) => eraseSession(gateway, request, response));
-  router.post('/:id/cancel', (request, response) => cancelSession(gateway, request, response));
   router.post('/:id/handover', (request, response) => handOverSession(gateway, request, response));
   router.get('/:id/transcript', (request, response) => showTranscript(gateway, request, response));
   addFileOperations(router, gateway);
@@ -32,15 +31,6 @@ export function sessionRoutes(gateway: Gateway): Router {
 async function showSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
   const ref = refOf(gateway, request);
   response.json(sessionOf(ref, await gateway.sessions.view(ref)));
-}
-
-async function cancelSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
-  const ref = refOf(gateway, request);
-  await gateway.sessions.cancel(ref).catch(async (error: unknown) => {
-    // A session that has ended cannot be cancelled any more, and is as it was.
-    if (!(error instanceof Failure && error.type === 'not_found' && (await gateway.sessions.exists(ref)))) throw error;
-  });
-  response.status(202).json(sessionOf(ref, await gateway.sessions.view(ref)));
 }
 
 /** What is deleted is gone from lists, storage and histories; what Temporal has forgotten may still be in storage. */

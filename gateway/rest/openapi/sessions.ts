@@ -110,14 +110,6 @@ function describeOne(registry: OpenAPIRegistry): void {
   });
   registry.registerPath({
     method: 'post',
-    path: '/v1/sessions/{id}/cancel',
-    tags: ['sessions'],
-    summary: 'Cancel a session: what is committed so far stays',
-    request: { params: withId },
-    responses: { 202: json(sessionSchema, 'The session is being cancelled'), ...failures },
-  });
-  registry.registerPath({
-    method: 'post',
     path: '/v1/sessions/{id}/handover',
     tags: ['sessions'],
     summary: 'Move a session to another worker at the next segment boundary; its client does not notice',
