@@ -32,6 +32,7 @@ test('every workflow is among them, a session of several runs, and every outcome
   const runs = (await Promise.all(files.map(runsOf))).flat();
   expect([...new Set(runs.map(({ workflowType }) => workflowType))].sort()).toEqual([
     'file',
+    'pool',
     'receiver',
     'session',
     'span',
