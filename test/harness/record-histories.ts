@@ -10,7 +10,13 @@ import { recordingText } from '../../workers/cli/history/recording.ts';
 import type { HistoryEvent, Recording } from '../../workers/cli/history/recording.ts';
 import { redacted } from '../../workers/cli/history/redact.ts';
 import { openClient } from '../../infra/temporal.ts';
-import { sessionWorkflowId, spanWorkflowId, workerWorkflowId } from '../../workflows/contract.ts';
+import {
+  lanesWorkflowId,
+  sessionWorkflowId,
+  spanWorkflowId,
+  versionWorkflowId,
+  workerWorkflowId,
+} from '../../workflows/contract.ts';
 import { poolWorkflowId } from '../../workflows/pool/contract.ts';
 import { receiverWorkflowId, webhookWorkflowId } from '../../workflows/webhook/contract.ts';
 import { Caller, noise } from './caller.ts';
@@ -237,6 +243,40 @@ async function fileCancelled(system: System): Promise<void> {
   await recordSession(system, 'file-cancelled');
 }
 
+/** Two channels, each with spans of its own, in the lanes of the tenant. */
+async function fileStereo(system: System): Promise<void> {
+  const stereo = wav(noise('file-stereo', 6000));
+  new DataView(stereo.buffer).setUint16(22, 2, true);
+  new DataView(stereo.buffer).setUint16(32, 4, true);
+  await postFile(system, stereo, '?session=file-stereo&channels=separate');
+  await recordSession(system, 'file-stereo');
+  await (
+    await fetch(`${system.httpUrl}/v1/sessions/file-stereo/transcripts`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'en' }),
+    })
+  ).text();
+  await record(system, 'file-version', versionWorkflowId({ tenant: 'default', id: 'file-stereo' }, 2));
+}
+
+async function fileStopped(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-stopped', 6000)), '?session=file-stopped&model=slow');
+  const path = '/v1/sessions/file-stopped';
+  await until(system, path, ({ spans }) => ((spans as { done: number } | null)?.done ?? 0) >= 1);
+  await send(system, 'POST', `${path}/stop`);
+  await untilState(system, 'file-stopped', 'stopped');
+  await recordSession(system, 'file-stopped');
+  await send(system, 'POST', `${path}/restart`);
+  await record(system, 'file-restarted', sessionWorkflowId({ tenant: 'default', id: 'file-stopped' }));
+}
+
+/** A file whose history is long enough several times over. */
+async function fileRotated(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-rotated', 30_000)), '?session=file-rotated');
+  await recordSession(system, 'file-rotated');
+}
+
 // ---- workers
 
 async function workerDrained(system: System): Promise<void> {
@@ -289,6 +329,8 @@ async function recordAll(): Promise<void> {
     await fileCompleted(system);
     await fileRefused(system);
     await fileCancelled(system);
+    await fileStereo(system);
+    await fileStopped(system);
     await workerDrained(system);
     await workerLost(system);
   } finally {
@@ -305,6 +347,8 @@ async function recordNarrow(): Promise<void> {
   try {
     await rotated(system);
     await queued(system);
+    await fileRotated(system);
+    await record(system, 'lanes', lanesWorkflowId('default'));
   } finally {
     await system.stop();
   }

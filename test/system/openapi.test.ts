@@ -8,6 +8,7 @@ import { checkerOf, pointerPart } from '../harness/schemas.ts';
 import type { Checker } from '../harness/schemas.ts';
 import { connect } from '../harness/sockets.ts';
 import { System } from '../harness/system.ts';
+import { untilHolds } from '../harness/until.ts';
 import { until } from '../harness/until.ts';
 import { WebhookReceiver } from '../harness/webhook-receiver.ts';
 
@@ -82,9 +83,10 @@ test('a file: posted, looked at, listed, read in each format', async () => {
   const { segments } = await finishedFile(system, 'described');
   expect(segments.length).toBeGreaterThan(0);
   await call(`GET ${session}`, '/v1/sessions/described', 200);
-  for (const format of ['json', 'txt', 'srt', 'vtt']) {
+  for (const format of ['json', 'verbose_json', 'txt', 'srt', 'vtt', 'tsv']) {
     await call(`GET ${transcript}`, `/v1/sessions/described/transcript?format=${format}`, 200);
   }
+  await call(`GET ${session}/events`, '/v1/sessions/described/events', 200);
   const page = (await call(`GET ${sessions}`, `${sessions}?limit=1`, 200)) as { sessions: unknown[] };
   expect(page.sessions).toHaveLength(1);
 });
@@ -117,6 +119,7 @@ test.each([
 test('reads that are refused', async () => {
   await call(`GET ${session}`, '/v1/sessions/nobody', 404);
   await call(`DELETE ${session}`, '/v1/sessions/nobody', 404);
+  await call(`GET ${session}/events`, '/v1/sessions/nobody/events', 404);
   await call(`GET ${transcript}`, '/v1/sessions/nobody/transcript', 404);
   await call(`GET ${transcript}`, '/v1/sessions/described/transcript?format=doc', 400);
   await call(`GET ${sessions}`, `${sessions}?limit=0`, 400);
@@ -129,6 +132,37 @@ test('reads that are refused', async () => {
   await call(`POST ${session}/handover`, '/v1/sessions/nobody/handover', 404);
   await call(`DELETE ${session}`, '/v1/sessions/waiting', 202);
 });
+
+test('a file: stopped, restarted, cancelled; its audio transcribed again, its transcripts listed', async () => {
+  const body = new Uint8Array(wav(noise('to be stopped', 2000)));
+  await call(`POST ${sessions}`, `${sessions}?session=to-be-stopped&model=unserved`, 202, { body });
+  await call(`POST ${session}/stop`, '/v1/sessions/to-be-stopped/stop', 202);
+  await untilHolds(
+    async () => ((await system.json('/v1/sessions/to-be-stopped')) as { state: string }).state === 'stopped',
+  );
+  expect(await call(`POST ${session}/stop`, '/v1/sessions/to-be-stopped/stop', 409)).toMatchObject({
+    code: 'wrong_state',
+  });
+  await call(`GET ${transcript}`, '/v1/sessions/to-be-stopped/transcript', 200);
+  await call(`POST ${session}/restart`, '/v1/sessions/to-be-stopped/restart', 202);
+  await call(`POST ${session}/restart`, '/v1/sessions/described/restart', 409);
+  await call(`POST ${session}/cancel`, '/v1/sessions/to-be-stopped/cancel', 202);
+  await call(`POST ${session}/cancel`, '/v1/sessions/nobody/cancel', 404);
+  const headers = { 'content-type': 'application/json' };
+  const again = { body: JSON.stringify({ model: 'en' }), headers };
+  await call(`POST ${session}/transcripts`, '/v1/sessions/described/transcripts', 202, again);
+  await call(`POST ${session}/transcripts`, '/v1/sessions/described/transcripts', 400, { body: '{}', headers });
+  await untilHolds(async () => {
+    const list = (await call(`GET ${session}/transcripts`, '/v1/sessions/described/transcripts', 200)) as {
+      transcripts: { state: string }[];
+    };
+    return list.transcripts.map(({ state }) => state).join() === 'completed,completed';
+  });
+  expect(await call(`GET ${transcript}`, '/v1/sessions/described/transcript?version=2', 200)).toMatchObject({
+    version: 2,
+  });
+  await call(`GET ${transcript}`, '/v1/sessions/described/transcript?version=3', 404);
+}, 60_000);
 
 test('a webhook: told, given up, sent again, its receiver enabled; what is sent is as described', async () => {
   const receiver = await new WebhookReceiver().listen();

@@ -2,7 +2,8 @@
 import type { z } from 'zod';
 import type { Pool } from '../../gateway/rest/pool-schemas.ts';
 import type { Session } from '../../gateway/rest/shown-session.ts';
-import type { sessionListSchema, workerListSchema } from '../../gateway/rest/schemas.ts';
+import type { sessionListSchema } from '../../gateway/rest/list-schemas.ts';
+import type { workerListSchema } from '../../gateway/rest/schemas.ts';
 import type { TranscriptDocument, TranscriptFormat } from '../../workflows/contract.ts';
 import { CliError, notThere, Refused } from './failure.ts';
 

@@ -34,10 +34,14 @@ export function listenOptions(parameters: Parameters, warnings: readonly Warning
     paragraphs,
     utteranceSplitMs: parameters.isOn('utterances') ? (parameters.number('utt_split') ?? DEFAULT_SPLIT_S) * 1000 : null,
     tags: parameters.all('tag'),
-    extra: Object.fromEntries(parameters.all('extra').map(keyAndValue)),
+    extra: extraOf(parameters),
     warnings,
   };
 }
+
+/** What the client wants given back, by key. */
+export const extraOf = (parameters: Parameters): Readonly<Record<string, string>> =>
+  Object.fromEntries(parameters.all('extra').map(keyAndValue));
 
 /** `key:value`; of a text without a colon the key is all of it. */
 function keyAndValue(text: string): [string, string] {

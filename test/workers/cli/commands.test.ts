@@ -19,6 +19,7 @@ const row = (id: string) => ({
   kind: 'live',
   state: 'streaming',
   model: 'en',
+  labels: [],
   worker: 'en-1',
   startedAt: '2026-03-01T12:00:00.000Z',
   endedAt: null,
