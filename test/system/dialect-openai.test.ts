@@ -210,7 +210,7 @@ describe('files', () => {
 
 describe('Realtime', () => {
   test('turns are the finals of the session, which is moved to another worker in the middle and nobody notices', async () => {
-    const audio = Buffer.from(alawmulaw.mulaw.encode(new Int16Array(noise('realtime', 6000).buffer.slice(0, 96_000))));
+    const audio = Buffer.from(alawmulaw.mulaw.encode(new Int16Array(Uint8Array.from(noise('realtime', 3000)).buffer)));
     const realtime = new Realtime();
     const id = await realtime.begin('audio/pcmu', 'whisper-1', true);
     const before = async () => ((await system.json(`/v1/sessions/${id}`)) as { epoch: number }).epoch;
@@ -286,7 +286,7 @@ describe('real speech', () => {
     // "And so, my fellow Americans", and 400 ms more: too short a pause for the recogniser to end the turn by itself.
     realtime.append(upsampled(pcm.subarray(0, 2600 * 32)));
     realtime.commit();
-    expect((await realtime.next(COMPLETED)).transcript).toMatch(/americans/i);
+    expect((await realtime.next(COMPLETED)).transcript).toMatch(/so,? my fellow/i);
     realtime.append(upsampled(pcm.subarray(2600 * 32, 3100 * 32)));
     realtime.commit();
     expect((await realtime.next(COMPLETED, 2)).transcript).toBe('');
