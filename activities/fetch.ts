@@ -114,10 +114,8 @@ async function* readBody(
 
 /** What went wrong with the source, told without a word of the network in between; a cancelled activity ends as such. */
 function sourceFailed(error: unknown, cancelled: AbortSignal): never {
-  if (error instanceof Refused || cancelled.aborted || !(error instanceof Error)) throw error;
-  if ('reason' in error && error.reason === 'forbidden_address') {
-    throw new Refused('forbidden_address', `url: the address ${error.message}`);
-  }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-  throw new SourceFailed(`the file did not come: ${code}`);
+  if (error instanceof Refused || cancelled.aborted) throw error;
+  const { reason, message, code, name } = error as Error & { readonly reason?: unknown; readonly code?: unknown };
+  if (reason === 'forbidden_address') throw new Refused('forbidden_address', `url: the address ${message}`);
+  throw new SourceFailed(`the file did not come: ${typeof code === 'string' ? code : name}`);
 }

@@ -11,6 +11,7 @@ import type {
   SessionRef,
   SessionResult,
   SessionView,
+  VersionInput,
   WorkerFacts,
 } from '../workflows/contract.ts';
 import type { PoolView } from '../workflows/pool/contract.ts';
@@ -66,9 +67,21 @@ export interface SessionSummary {
   readonly kind: string;
   readonly state: string;
   readonly model: string;
+  readonly labels: readonly string[];
   readonly worker: string | null;
   readonly startedAt: string;
   readonly endedAt: string | null;
+}
+
+/** Which sessions a list shows; what is absent does not matter. Times are ISO 8601. */
+export interface SessionFilter {
+  readonly state?: string | undefined;
+  readonly model?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly startedAfter?: string | undefined;
+  readonly startedBefore?: string | undefined;
+  /** All of them. */
+  readonly labels: readonly string[];
 }
 
 export interface WorkerSummary extends WorkerFacts {
@@ -121,6 +134,7 @@ export interface SessionsPort {
   drainWorker(workerId: string): Promise<void>;
   list(
     tenant: string,
+    filter: SessionFilter,
     limit: number,
     cursor: string | null,
   ): Promise<{ sessions: SessionSummary[]; cursor: string | null }>;
@@ -146,6 +160,19 @@ export interface PoolsPort {
   override(model: string, override: Override | null): Promise<void>;
   pause(model: string, paused: boolean): Promise<void>;
   limits(model: string, limits: Limits | null): Promise<void>;
+}
+
+/** What may be asked of files, and of other versions of a transcript, besides. Fails as {@link SessionsPort} does. */
+export interface FilesPort {
+  stop(ref: SessionRef): Promise<void>;
+  /** What a file was started with. */
+  input(ref: SessionRef): Promise<FileInput>;
+  /** Starts a file that has ended once more, under the same id. */
+  restart(input: FileInput): Promise<void>;
+  /** Answers false where there is a version of that number. */
+  startVersion(input: VersionInput): Promise<boolean>;
+  /** A version other than the first. */
+  versionView(ref: SessionRef, version: number): Promise<SessionView>;
 }
 
 export interface Log {
@@ -200,6 +227,7 @@ export interface GatewaySettings {
 export interface Gateway {
   readonly address: GatewayAddress;
   readonly sessions: SessionsPort;
+  readonly files: FilesPort;
   readonly pools: PoolsPort;
   readonly webhooks: WebhooksPort;
   readonly outbound: OutboundPort;

@@ -149,6 +149,14 @@ const settings = {
     integer(200, hourMs).default(5000),
     'pools are observed, and their workers decided on, this often; besides at once when a session finds no free slot',
   ),
+  LONGHAND_SCALE_DOWN_MS: setting(
+    integer(0, 24 * hourMs).default(60_000),
+    'workers that are not wanted any more stay for so long (without LONGHAND_SCALING_FILE)',
+  ),
+  LONGHAND_POD_NAME: setting(
+    optional(),
+    'name of the pod that an ASR worker runs in (downward API: metadata.name); none: its host name',
+  ),
   LONGHAND_KUBECONFIG: setting(optional(), 'kubeconfig file of the cluster; none: as a pod of it'),
   LONGHAND_KUBERNETES_NAMESPACE: setting(text().default('default'), 'namespace of the workers'),
   LONGHAND_KUBERNETES_DEPLOYMENT: setting(

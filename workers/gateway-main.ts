@@ -9,6 +9,7 @@ import { voskServer } from '../gateway/dialects/vosk/server.ts';
 import type { LiveServer } from '../gateway/live/server.ts';
 import type { GatewaySettings } from '../gateway/ports.ts';
 import { TemporalPools } from '../gateway/temporal/pools.ts';
+import { TemporalFiles } from '../gateway/temporal/files.ts';
 import { TemporalSessions } from '../gateway/temporal/sessions.ts';
 import { TemporalWebhooks } from '../gateway/temporal/webhooks.ts';
 import { AudioLog } from '../infra/audio-log.ts';
@@ -100,6 +101,7 @@ await runProcess('gateway', async (config, log) => {
   const server = buildGateway({
     address,
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    files: new TemporalFiles(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     pools: new TemporalPools(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     webhooks: new TemporalWebhooks(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     outbound: new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW),

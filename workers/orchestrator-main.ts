@@ -1,6 +1,7 @@
 /** The orchestrator: runs the workflows and the control activities. */
 import type { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createFetching } from '../activities/fetch.ts';
@@ -12,7 +13,7 @@ import { createTranscripts } from '../activities/transcript.ts';
 import { createWebhooks } from '../activities/webhook.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { openCluster } from '../infra/cluster/open.ts';
-import { mostWorkers } from '../infra/config.ts';
+import { ConfigError, mostWorkers } from '../infra/config.ts';
 import type { Config } from '../infra/config.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
@@ -20,6 +21,7 @@ import { openObjects } from '../infra/objects/open.ts';
 import type { ObjectStore } from '../infra/objects/port.ts';
 import { OutboundGuard } from '../infra/outbound/guard.ts';
 import { OutboundHttp } from '../infra/outbound/http.ts';
+import { parsePolicy } from '../infra/pool/policy-file.ts';
 import { openScratch } from '../infra/scratch.ts';
 import { installRuntime, openClient, openWorkerConnection } from '../infra/temporal.ts';
 import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
@@ -27,16 +29,34 @@ import type { Policy } from '../workflows/pool/policy.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
 import { foreignBody } from './foreign-body.ts';
 import { PoolStatistics } from './pool-statistics.ts';
-import { configurePools, plainPolicy } from './pools.ts';
+import { configurePools, policiesOf } from './pools.ts';
 import { isDisabled } from './receivers.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
 
-function policiesOf(config: Config): Record<string, Policy> {
-  const { LONGHAND_WORKERS: minWorkers, LONGHAND_SLOTS: slotsPerWorker } = config;
-  const maxWorkers = mostWorkers(config);
+/** @throws ConfigError that says what is wrong with the policy file, and what is allowed */
+async function readPolicies(config: Config): Promise<Record<string, Policy>> {
+  const { LONGHAND_SCALING_FILE: file, LONGHAND_SLOTS: slotsPerWorker, LONGHAND_SCALE_DOWN_MS: coolDownMs } = config;
+  const bounds = { minWorkers: config.LONGHAND_WORKERS, maxWorkers: mostWorkers(config), slotsPerWorker, coolDownMs };
   const models = Object.keys(config.LONGHAND_MODELS);
-  return Object.fromEntries(models.map((model) => [model, plainPolicy({ minWorkers, maxWorkers, slotsPerWorker })]));
+  try {
+    const json: unknown = file === null ? {} : JSON.parse(await readFile(file, 'utf8'));
+    return policiesOf(json, models, bounds, parsePolicy);
+  } catch (error) {
+    throw new ConfigError(`LONGHAND_SCALING_FILE: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The scalers of the pools, where the workers are ours to start and end. */
+async function openScaling(config: Config, client: Client) {
+  const policies = await readPolicies(config);
+  const cluster = openCluster<ClusterPool, PoolWish>(config);
+  if (cluster === null) return { activities: {}, begin: () => Promise.resolve() };
+  const statistics = new PoolStatistics(client, config.LONGHAND_TEMPORAL_DEADLINE_MS);
+  return {
+    activities: createScaling(cluster, statistics),
+    begin: () => configurePools(client, policies, config.LONGHAND_SCALING_TICK_MS),
+  };
 }
 
 /** What speaks to addresses that clients have named. */
@@ -74,9 +94,7 @@ await runProcess('orchestrator', async (config, log) => {
     spanMs: config.LONGHAND_SPAN_MS,
   });
   const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
-  const cluster = openCluster<ClusterPool, PoolWish>(config);
-  const statistics = new PoolStatistics(client, config.LONGHAND_TEMPORAL_DEADLINE_MS);
-  const scaling = cluster === null ? {} : createScaling(cluster, statistics);
+  const scaling = await openScaling(config, client);
   const outbound = openOutbound(config, objects, client);
   const shared = {
     connection,
@@ -92,7 +110,7 @@ await runProcess('orchestrator', async (config, log) => {
       ...preparation,
       ...createTranscripts(objects, audioLog),
       ...createFileTranscripts(objects),
-      ...scaling,
+      ...scaling.activities,
     },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
@@ -120,7 +138,7 @@ await runProcess('orchestrator', async (config, log) => {
   });
   const workers = [control, preparing, fetchers, delivering];
   const run = Promise.all(workers.map((worker) => worker.run()));
-  if (cluster !== null) await configurePools(client, policiesOf(config), config.LONGHAND_SCALING_TICK_MS);
+  await scaling.begin();
   return {
     drain: async () => {
       for (const worker of workers) worker.shutdown();

@@ -3,11 +3,11 @@ import { Router } from 'express';
 import type { Request, Response } from 'express';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { parseParameters } from '../protocol.ts';
+import { addFileOperations } from './file-operations.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { postSession } from './post-session.ts';
-import { listParameters } from './schemas.ts';
-import { queryOf, refOf } from './session-ref.ts';
+import { listSessions } from './session-list.ts';
+import { refOf } from './session-ref.ts';
 import { sessionOf } from './shown-session.ts';
 import { showTranscript } from './transcript.ts';
 
@@ -19,13 +19,8 @@ export function sessionRoutes(gateway: Gateway): Router {
   router.delete('/:id', (request, response) => cancelSession(gateway, request, response));
   router.post('/:id/handover', (request, response) => handOverSession(gateway, request, response));
   router.get('/:id/transcript', (request, response) => showTranscript(gateway, request, response));
+  addFileOperations(router, gateway);
   return refuseOtherMethods(router);
-}
-
-async function listSessions(gateway: Gateway, request: Request, response: Response): Promise<void> {
-  const { limit, cursor } = parseParameters(listParameters, queryOf(request));
-  const page = await gateway.sessions.list(gateway.settings.tenant, limit, cursor ?? null);
-  response.json({ sessions: page.sessions, nextCursor: page.cursor });
 }
 
 async function showSession(gateway: Gateway, request: Request, response: Response): Promise<void> {

@@ -30,7 +30,7 @@ import type {
   SessionView,
 } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
-import type { QueuedSession, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
+import type { QueuedSession, SessionFilter, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
 import { changesOf } from './changes.ts';
 import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
 import { Turn } from './turn.ts';
@@ -217,8 +217,8 @@ export class TemporalSessions implements SessionsPort {
     }
   }
 
-  list(tenant: string, limit: number, cursor: string | null) {
-    return this.#ask(() => this.#visibility.sessions(tenant, limit, cursor));
+  list(tenant: string, filter: SessionFilter, limit: number, cursor: string | null) {
+    return this.#ask(() => this.#visibility.sessions(tenant, filter, limit, cursor));
   }
 
   queue(model: string): Promise<QueuedSession[]> {

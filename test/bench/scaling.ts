@@ -1,5 +1,5 @@
 /**
- * `node test/bench/scaling.ts`: plays the scaler's scenarios against the baselines and prints the table; `--write` puts it
+ * `npx node test/bench/scaling.ts`: plays the scaler's scenarios against the baselines and prints the table; `--write` puts it
  * into docs/scaling.md. `--json` answers each day of one who contends: what the tests of the goals read.
  */
 import { Command } from 'commander';
@@ -53,7 +53,7 @@ for (const scenario of SCENARIOS) {
   }
 }
 const head = ['day', 'who decides', 'worker-hours', 'of the table', 'waited > 2 s', 'worst day', 'p99', 'cut', 'goal'];
-const report = `${table(head, rows)}\n\nMedians of ${SEEDS.length} days (seeds 1 to ${SEEDS.length}), the same for all; \`node test/bench/scaling.ts\`.`;
+const report = `${table(head, rows)}\n\nMedians of ${SEEDS.length} days (seeds 1 to ${SEEDS.length}), the same for all; \`npx node test/bench/scaling.ts\`.`;
 console.log(report);
 if (write === true) {
   const text = await readFile(DOCUMENT, 'utf8');

@@ -1,6 +1,13 @@
 /** The workflows as a gateway sees them, in memory, by the same rules: a port's stand-in without Temporal. */
 import { Failure } from '../../gateway/failures.ts';
-import type { QueuedSession, SessionsPort, SessionSummary, SlotTimes, WorkerSummary } from '../../gateway/ports.ts';
+import type {
+  QueuedSession,
+  SessionFilter,
+  SessionsPort,
+  SessionSummary,
+  SlotTimes,
+  WorkerSummary,
+} from '../../gateway/ports.ts';
 import { LOG_BYTES_PER_MS, objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type {
   Attach,
@@ -350,9 +357,9 @@ export class FakeSessions implements SessionsPort {
     this.#note('drainWorker', { facts: { workerId } });
   }
 
-  async list(tenant: string, limit: number, cursor: string | null) {
+  async list(tenant: string, filter: SessionFilter, limit: number, cursor: string | null) {
     await Promise.resolve();
-    this.#note('list', { facts: { tenant, limit, cursor } });
+    this.#note('list', { facts: { tenant, filter, limit, cursor } });
     return this.page;
   }
 

@@ -10,10 +10,19 @@ import { recordingText } from '../../workers/cli/history/recording.ts';
 import type { HistoryEvent, Recording } from '../../workers/cli/history/recording.ts';
 import { redacted } from '../../workers/cli/history/redact.ts';
 import { openClient } from '../../infra/temporal.ts';
-import { sessionWorkflowId, spanWorkflowId, workerWorkflowId } from '../../workflows/contract.ts';
+import {
+  lanesWorkflowId,
+  sessionWorkflowId,
+  spanWorkflowId,
+  versionWorkflowId,
+  workerWorkflowId,
+} from '../../workflows/contract.ts';
+import { receiverWorkflowId, webhookWorkflowId } from '../../workflows/webhook/contract.ts';
 import { Caller, noise } from './caller.ts';
 import { postFile, wav } from './files.ts';
+import { FileServer } from './file-server.ts';
 import { System } from './system.ts';
+import { WebhookReceiver } from './webhook-receiver.ts';
 
 const folder = join(import.meta.dirname, '../histories');
 const chosen = process.argv.slice(2);
@@ -232,6 +241,40 @@ async function fileCancelled(system: System): Promise<void> {
   await recordSession(system, 'file-cancelled');
 }
 
+/** Two channels, each with spans of its own, in the lanes of the tenant. */
+async function fileStereo(system: System): Promise<void> {
+  const stereo = wav(noise('file-stereo', 6000));
+  new DataView(stereo.buffer).setUint16(22, 2, true);
+  new DataView(stereo.buffer).setUint16(32, 4, true);
+  await postFile(system, stereo, '?session=file-stereo&channels=separate');
+  await recordSession(system, 'file-stereo');
+  await (
+    await fetch(`${system.httpUrl}/v1/sessions/file-stereo/transcripts`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'en' }),
+    })
+  ).text();
+  await record(system, 'file-version', versionWorkflowId({ tenant: 'default', id: 'file-stereo' }, 2));
+}
+
+async function fileStopped(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-stopped', 6000)), '?session=file-stopped&model=slow');
+  const path = '/v1/sessions/file-stopped';
+  await until(system, path, ({ spans }) => ((spans as { done: number } | null)?.done ?? 0) >= 1);
+  await send(system, 'POST', `${path}/stop`);
+  await untilState(system, 'file-stopped', 'stopped');
+  await recordSession(system, 'file-stopped');
+  await send(system, 'POST', `${path}/restart`);
+  await record(system, 'file-restarted', sessionWorkflowId({ tenant: 'default', id: 'file-stopped' }));
+}
+
+/** A file whose history is long enough several times over. */
+async function fileRotated(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-rotated', 30_000)), '?session=file-rotated');
+  await recordSession(system, 'file-rotated');
+}
+
 // ---- workers
 
 async function workerDrained(system: System): Promise<void> {
@@ -284,6 +327,8 @@ async function recordAll(): Promise<void> {
     await fileCompleted(system);
     await fileRefused(system);
     await fileCancelled(system);
+    await fileStereo(system);
+    await fileStopped(system);
     await workerDrained(system);
     await workerLost(system);
   } finally {
@@ -300,12 +345,89 @@ async function recordNarrow(): Promise<void> {
   try {
     await rotated(system);
     await queued(system);
+    await fileRotated(system);
+    await record(system, 'lanes', lanesWorkflowId('default'));
   } finally {
     await system.stop();
   }
 }
 
+/** Sessions that tell their end, what became of that, and files from an address. */
+const TOLD = [
+  ...['live-told', 'webhook-delivered', 'webhook-retried', 'webhook-dead', 'receiver-enabled'],
+  ...['file-fetched', 'file-fetch-failed'],
+];
+
+/** The end of a short live session is told to a receiver. Answers the message's id. */
+async function told(system: System, receiver: WebhookReceiver, session: string, url: string): Promise<string> {
+  await (await call(system, session, { ms: 800, parameters: { webhook: url } })).done();
+  const path = new URL(url).pathname;
+  const [message] = await receiver.untilAsked(path);
+  return message?.id ?? '';
+}
+
+async function webhooks(system: System, receiver: WebhookReceiver): Promise<void> {
+  const recordMessage = (name: string, id: string) => record(system, name, webhookWorkflowId('default', id));
+  await recordMessage('webhook-delivered', await told(system, receiver, 'live-told', receiver.at('/told')));
+  await recordSession(system, 'live-told');
+  const busy = receiver.at('/busy', (response, times) => {
+    const [status, headers] = times === 0 ? [503, { 'retry-after': '1' }] : times === 1 ? [500, {}] : [204, {}];
+    response.writeHead(status, headers).end();
+  });
+  await recordMessage('webhook-retried', await told(system, receiver, 'retried', busy));
+  const gone = receiver.at('/gone', (response, times) => void response.writeHead(times === 0 ? 410 : 204).end());
+  const dead = await told(system, receiver, 'dead', gone);
+  await until(system, '/v1/webhooks/receivers', ({ receivers }) => (receivers as unknown[]).length === 1);
+  const { receivers } = (await system.json('/v1/webhooks/receivers')) as { receivers: { id: string }[] };
+  const [{ id } = { id: '' }] = receivers;
+  await send(system, 'POST', `/v1/webhooks/receivers/${id}/enable`);
+  await record(system, 'receiver-enabled', receiverWorkflowId('default', id));
+  await send(system, 'POST', `/v1/webhooks/dead-letters/${dead}/send`);
+  await recordMessage('webhook-dead', dead);
+}
+
+async function fetched(system: System): Promise<void> {
+  const files = await new FileServer().listen();
+  const post = async (session: string, url: string): Promise<void> => {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
+    await fetch(`${system.httpUrl}/v1/sessions`, { ...init, body: JSON.stringify({ url, session }) });
+    await recordSession(system, session);
+  };
+  try {
+    await post('file-fetched', files.at('/talk.wav', wav(noise('file-fetched', 1200))));
+    await post(
+      'file-fetch-failed',
+      files.at('/missing', (response) => void response.writeHead(404).end()),
+    );
+  } finally {
+    files.close();
+  }
+}
+
+async function recordTold(): Promise<void> {
+  const receiver = await new WebhookReceiver().listen();
+  const system = await System.start({
+    models: { en: { engine: 'scripted', segmentMs: SEGMENT_MS } },
+    settings: {
+      ...PATIENT,
+      LONGHAND_OUTBOUND_ALLOW: '127.0.0.1',
+      LONGHAND_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
+      LONGHAND_WEBHOOK_RETRY_MS: '200,2000,4000',
+    },
+  });
+  try {
+    await webhooks(system, receiver);
+    await fetched(system);
+  } finally {
+    await system.stop();
+    receiver.close();
+  }
+}
+
 if (chosen.length === 0) await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
-await recordAll();
-await recordNarrow();
+if (chosen.length === 0 || chosen.some((name) => TOLD.includes(name))) await recordTold();
+if (chosen.length === 0 || chosen.some((name) => !TOLD.includes(name))) {
+  await recordAll();
+  await recordNarrow();
+}

@@ -8,6 +8,7 @@ import { checkerOf, pointerPart } from '../harness/schemas.ts';
 import type { Checker } from '../harness/schemas.ts';
 import { connect } from '../harness/sockets.ts';
 import { System } from '../harness/system.ts';
+import { untilHolds } from '../harness/until.ts';
 import { until } from '../harness/until.ts';
 import { WebhookReceiver } from '../harness/webhook-receiver.ts';
 
@@ -28,6 +29,9 @@ beforeAll(async () => {
     models: { en: { engine: 'scripted', segmentMs: 400 }, unserved: { engine: 'scripted' } },
     settings: {
       LONGHAND_WORKER_SILENCE_MS: '5000',
+      // The process that starts this orchestrator has no workers to give: the pool says so.
+      LONGHAND_CLUSTER: 'parent',
+      LONGHAND_KUBERNETES_DEADLINE_MS: '200',
       LONGHAND_OUTBOUND_ALLOW: '127.0.0.1',
       LONGHAND_WEBHOOK_SECRET: `whsec_${Buffer.alloc(24).toString('base64')}`,
     },
@@ -79,9 +83,10 @@ test('a file: posted, looked at, listed, read in each format', async () => {
   const { segments } = await finishedFile(system, 'described');
   expect(segments.length).toBeGreaterThan(0);
   await call(`GET ${session}`, '/v1/sessions/described', 200);
-  for (const format of ['json', 'txt', 'srt', 'vtt']) {
+  for (const format of ['json', 'verbose_json', 'txt', 'srt', 'vtt', 'tsv']) {
     await call(`GET ${transcript}`, `/v1/sessions/described/transcript?format=${format}`, 200);
   }
+  await call(`GET ${session}/events`, '/v1/sessions/described/events', 200);
   const page = (await call(`GET ${sessions}`, `${sessions}?limit=1`, 200)) as { sessions: unknown[] };
   expect(page.sessions).toHaveLength(1);
 });
@@ -114,6 +119,7 @@ test.each([
 test('reads that are refused', async () => {
   await call(`GET ${session}`, '/v1/sessions/nobody', 404);
   await call(`DELETE ${session}`, '/v1/sessions/nobody', 404);
+  await call(`GET ${session}/events`, '/v1/sessions/nobody/events', 404);
   await call(`GET ${transcript}`, '/v1/sessions/nobody/transcript', 404);
   await call(`GET ${transcript}`, '/v1/sessions/described/transcript?format=doc', 400);
   await call(`GET ${sessions}`, `${sessions}?limit=0`, 400);
@@ -126,6 +132,37 @@ test('reads that are refused', async () => {
   await call(`POST ${session}/handover`, '/v1/sessions/nobody/handover', 404);
   await call(`DELETE ${session}`, '/v1/sessions/waiting', 202);
 });
+
+test('a file: stopped, restarted, cancelled; its audio transcribed again, its transcripts listed', async () => {
+  const body = new Uint8Array(wav(noise('to be stopped', 2000)));
+  await call(`POST ${sessions}`, `${sessions}?session=to-be-stopped&model=unserved`, 202, { body });
+  await call(`POST ${session}/stop`, '/v1/sessions/to-be-stopped/stop', 202);
+  await untilHolds(
+    async () => ((await system.json('/v1/sessions/to-be-stopped')) as { state: string }).state === 'stopped',
+  );
+  expect(await call(`POST ${session}/stop`, '/v1/sessions/to-be-stopped/stop', 409)).toMatchObject({
+    code: 'wrong_state',
+  });
+  await call(`GET ${transcript}`, '/v1/sessions/to-be-stopped/transcript', 200);
+  await call(`POST ${session}/restart`, '/v1/sessions/to-be-stopped/restart', 202);
+  await call(`POST ${session}/restart`, '/v1/sessions/described/restart', 409);
+  await call(`POST ${session}/cancel`, '/v1/sessions/to-be-stopped/cancel', 202);
+  await call(`POST ${session}/cancel`, '/v1/sessions/nobody/cancel', 404);
+  const headers = { 'content-type': 'application/json' };
+  const again = { body: JSON.stringify({ model: 'en' }), headers };
+  await call(`POST ${session}/transcripts`, '/v1/sessions/described/transcripts', 202, again);
+  await call(`POST ${session}/transcripts`, '/v1/sessions/described/transcripts', 400, { body: '{}', headers });
+  await untilHolds(async () => {
+    const list = (await call(`GET ${session}/transcripts`, '/v1/sessions/described/transcripts', 200)) as {
+      transcripts: { state: string }[];
+    };
+    return list.transcripts.map(({ state }) => state).join() === 'completed,completed';
+  });
+  expect(await call(`GET ${transcript}`, '/v1/sessions/described/transcript?version=2', 200)).toMatchObject({
+    version: 2,
+  });
+  await call(`GET ${transcript}`, '/v1/sessions/described/transcript?version=3', 404);
+}, 60_000);
 
 test('a webhook: told, given up, sent again, its receiver enabled; what is sent is as described', async () => {
   const receiver = await new WebhookReceiver().listen();
@@ -156,6 +193,26 @@ test('a webhook: told, given up, sent again, its receiver enabled; what is sent 
   } finally {
     receiver.close();
   }
+});
+
+test('a pool: looked at, overridden, bounded, paused; and what is refused', async () => {
+  const one = '/v1/pools/{id}';
+  const at = (rest = '') => `/v1/pools/en${rest}`;
+  const put = (json: object) => ({ body: JSON.stringify(json), headers: { 'content-type': 'application/json' } });
+  const until = new Date(Date.now() + 60_000).toISOString();
+  await call('GET /v1/pools', '/v1/pools', 200);
+  await call(`GET ${one}`, at(), 200);
+  await call(`GET ${one}`, '/v1/pools/none', 404);
+  const overridden = await call(`PUT ${one}/override`, at('/override'), 200, put({ workers: 1, until, by: 'desk' }));
+  expect(overridden).toMatchObject({ override: { workers: 1, until, by: 'desk' } });
+  await call(`PUT ${one}/override`, at('/override'), 400, put({ workers: 99, until, by: 'desk' }));
+  await call(`PUT ${one}/override`, at('/override'), 400, put({ workers: 1, until: 'soon', by: 'desk' }));
+  expect(await call(`DELETE ${one}/override`, at('/override'), 200)).toMatchObject({ override: null });
+  await call(`PUT ${one}/limits`, at('/limits'), 200, put({ minWorkers: 1, maxWorkers: 1 }));
+  await call(`PUT ${one}/limits`, at('/limits'), 400, put({ minWorkers: 2, maxWorkers: 1 }));
+  expect(await call(`DELETE ${one}/limits`, at('/limits'), 200)).toMatchObject({ limits: null });
+  expect(await call(`POST ${one}/pause`, at('/pause'), 200)).toMatchObject({ paused: true });
+  expect(await call(`POST ${one}/resume`, at('/resume'), 200)).toMatchObject({ paused: false });
 });
 
 test('every kind of message of the live protocol comes as docs/asyncapi.yaml describes it', async () => {

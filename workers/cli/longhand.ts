@@ -11,6 +11,7 @@ import { sessionsCommand } from './sessions.ts';
 import { showCommand } from './show.ts';
 import { simulateCommand } from './simulate.ts';
 import { transcribeCommand } from './transcribe.ts';
+import { poolsCommand } from './pools.ts';
 import { workersCommand } from './workers.ts';
 
 const EXAMPLES = `
@@ -35,6 +36,7 @@ function buildProgram(): Command {
     sessionsCommand,
     showCommand,
     workersCommand,
+    poolsCommand,
     cancelCommand,
     recordCommand,
     replayCommand,

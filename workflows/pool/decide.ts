@@ -44,7 +44,9 @@ const NONE: Numbers = {
 
 /**
  * Takes in what was observed and answers the target. The answer's state is what the next decision is to be given.
- * Expects observations in the order of time; one that is not newer than the last teaches nothing.
+ * Expects observations in the order of time; one that is not newer than the last teaches nothing. The answer's state takes it
+ * that the target is asked for: where the platform does not accept it, `asked` must be what it was before, or the difference
+ * is said to be drift.
  */
 export function decide(policy: Policy, observation: Observation, before: PoolState): Decided {
   const { state: learned, notices: ended } = withoutEnded(learn(policy, observation, before), observation.atMs);
@@ -54,7 +56,7 @@ export function decide(policy: Policy, observation: Observation, before: PoolSta
   const numbers: Numbers = { ...NONE, ...wishes(grounds) };
   const wish = joined(grounds, learned, numbers);
   const { target, rule } = bounded(grounds, learned, numbers, wish);
-  const workers = learned.paused ? observation.asked : splitWorkers(target, policy);
+  const workers = learned.paused ? observation.asked : splitWorkers(target, policy, observation);
   const { notices, said } = noticesOf(policy, observation, learned);
   const { atMs } = observation;
   const decision: Decision = {
@@ -67,7 +69,10 @@ export function decide(policy: Policy, observation: Observation, before: PoolSta
     notices: [...ended, ...notices],
   };
   const wished = remembered(learned, policy, { atMs, workers: wish.wanted });
-  return { decision, state: { ...learned, ...said, decidedAtMs: atMs, asked: workers, wished } };
+  return {
+    decision,
+    state: { ...learned, ...said, decidedAtMs: Math.max(atMs, learned.decidedAtMs ?? atMs), asked: workers, wished },
+  };
 }
 
 function withoutEnded(
@@ -177,9 +182,14 @@ function affordable({ policy, observation, startUpMs }: Grounds, state: PoolStat
   return burst === null ? null : policy.maxWorkers + burst;
 }
 
-/** Standing workers first; what is beyond their maximum are burst workers. */
-function splitWorkers(target: number, { maxWorkers }: Policy): Workers {
-  const standing = Math.min(target, maxWorkers);
+/**
+ * Standing workers first; what is beyond their maximum are burst workers, where the policy has them. Standing workers that may
+ * all be busy stay though they are more than the maximum: which of the busy ones they are is not seen.
+ */
+function splitWorkers(target: number, { maxWorkers, burst }: Policy, { asked, workers }: Observation): Workers {
+  if (burst === null) return { standing: target, burst: 0 };
+  const mayBeBusy = Math.min(asked.standing, workers.busy);
+  const standing = Math.min(target, Math.max(maxWorkers, mayBeBusy));
   return { standing, burst: target - standing };
 }
 

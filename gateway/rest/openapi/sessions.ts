@@ -2,14 +2,13 @@
 import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import {
-  listParameters,
-  sessionListSchema,
   sessionSchema,
   transcriptParameters,
   transcriptSchema,
   uploadParameters,
   verboseTranscriptSchema,
 } from '../schemas.ts';
+import { sessionListParameters, sessionListSchema } from '../list-schemas.ts';
 import { jsonSessionBody } from '../post-bodies.ts';
 import { ALWAYS, BAD_PARAMETERS, idempotencyHeader, json, problems, withId } from './parts.ts';
 
@@ -69,14 +68,21 @@ function describePost(registry: OpenAPIRegistry): void {
   });
 }
 
+const LINK = {
+  Link: { description: 'The next page, as `rel="next"`; not there on the last', schema: { type: 'string' as const } },
+};
+
 function describeList(registry: OpenAPIRegistry): void {
   registry.registerPath({
     method: 'get',
     path: '/v1/sessions',
     tags: ['sessions'],
     summary: 'Sessions: those that run, then those that have ended, newest first',
-    request: { query: listParameters },
-    responses: { 200: json(sessionListSchema, 'A page of sessions'), ...problems(...BAD_PARAMETERS, ...ALWAYS) },
+    request: { query: sessionListParameters },
+    responses: {
+      200: { ...json(sessionListSchema, 'A page of sessions'), headers: LINK },
+      ...problems(...BAD_PARAMETERS, ...ALWAYS),
+    },
   });
 }
 

@@ -125,6 +125,7 @@ test('the target lies within its bounds, save for busy workers above them, a pau
   story((policy, { workers }, _before, { decision, state }) => {
     const { target, workers: split } = decision;
     expect(split.standing + split.burst).toBe(target);
+    if (policy.burst === null && !state.paused) expect(split.burst).toBe(0);
     expect(Number.isSafeInteger(target) && target >= 0).toBe(true);
     if (state.paused || state.override !== null) return;
     const [least, most] = [
@@ -140,7 +141,11 @@ test('the target lies within its bounds, save for busy workers above them, a pau
 test('no target is below the busy workers, an override and limits included; a pause leaves the pool as it is', () => {
   story((_policy, { workers, asked }, { paused }, { decision }) => {
     if (paused) expect(decision.workers).toEqual(asked);
-    else expect(decision.target).toBeGreaterThanOrEqual(workers.busy);
+    else {
+      expect(decision.target).toBeGreaterThanOrEqual(workers.busy);
+      // Burst workers may all be idle: then those that are busy are standing ones.
+      expect(decision.workers.standing).toBeGreaterThanOrEqual(Math.min(asked.standing, workers.busy));
+    }
   });
 });
 

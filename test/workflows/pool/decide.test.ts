@@ -168,6 +168,20 @@ test('burst workers come beyond the standing maximum, as far as the day’s mone
   expect(capped.numbers).toMatchObject({ costCap: 15 });
 });
 
+test('more busy standing workers than the maximum stay standing: none is taken for a burst worker', () => {
+  const policy = policyOf({ maxWorkers: 10, backlog: { afterMs: 0 }, burst: { maxWorkers: 20, maxCostPerDay: null } });
+  expect(first(policy, observed(14)).workers).toEqual({ standing: 14, burst: 0 });
+  expect(first({ ...policy, burst: null }, observed(14)).workers).toEqual({ standing: 14, burst: 0 });
+});
+
+test('an observation that is older than the last teaches nothing and turns no clock back', () => {
+  const policy = policyOf({ forecast });
+  const { state } = decide(policy, observed(1), initialPoolState);
+  const stale = decide(policy, observed(1, 0, { atMs: MONDAY_MS - 5000, arrived: 50 }), state);
+  expect(stale.state.arrivals).toEqual(state.arrivals);
+  expect(stale.state.decidedAtMs).toBe(MONDAY_MS);
+});
+
 test('a pool changed by hand is said once and set right; said again only when it is changed anew', () => {
   const policy = policyOf({ headroom: { idleSlots: 5, idleShare: 0 } });
   const at = (seconds: number, idle: number, state: PoolState) =>

@@ -1,0 +1,108 @@
+/** One webhook, once: what the receiver is sent, and what comes of each thing that it may do. */
+import { createHmac } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { createWebhooks, retryAfterMs } from '../../activities/webhook.ts';
+import type { WebhookPorts } from '../../activities/webhook.ts';
+import type { DeliverArgs, DeliveryOutcome } from '../../workflows/webhook/contract.ts';
+
+const SECRETS = [1, 2].map((byte) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`);
+const args: DeliverArgs = {
+  tenant: 't',
+  messageId: `msg_${'a'.repeat(32)}`,
+  url: 'https://hooks.example/x',
+  receiver: 'b'.repeat(32),
+  event: {
+    type: 'session.completed',
+    timestamp: '2026-01-02T03:04:05.000Z',
+    data: {
+      id: 'grüße',
+      kind: 'live',
+      state: 'completed',
+      model: 'en',
+      language: 'en',
+      audioMs: 1,
+      segments: 1,
+      error: null,
+      links: { session: '/v1/sessions/s', transcript: null },
+    },
+  },
+};
+
+type Sent = Parameters<WebhookPorts['http']['post']>[0];
+
+async function deliver(
+  answer: () => Promise<{ status: number; retryAfter: string | null }>,
+  ports: Partial<WebhookPorts> = {},
+): Promise<{ outcome: DeliveryOutcome; sent: Sent[] }> {
+  const sent: Sent[] = [];
+  const http = {
+    post: (request: Sent) => {
+      sent.push(request);
+      return answer();
+    },
+  };
+  const own = { http, secrets: SECRETS, isDisabled: () => Promise.resolve(false), timeoutMs: 500 };
+  const foreignBody = () => Promise.reject(new Error('no form is asked for'));
+  const activities = createWebhooks({ ...own, foreignBody, ...ports });
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+  return { outcome: await environment.run((given: DeliverArgs) => activities.deliverWebhook(given), args), sent };
+}
+const status = (code: number, retryAfter: string | null = null) =>
+  deliver(() => Promise.resolve({ status: code, retryAfter }));
+const failing = (error: Error) => deliver(() => Promise.reject(error));
+
+test('it is signed by each secret, over id, time and the very body', async () => {
+  const { sent } = await status(204);
+  const { headers, body, url, timeoutMs } = sent[0] as Sent;
+  expect({ url, timeoutMs, sent: sent.length }).toEqual({ url: args.url, timeoutMs: 500, sent: 1 });
+  expect(JSON.parse(body)).toEqual(args.event);
+  expect(headers).toMatchObject({ 'content-type': 'application/json', 'webhook-id': args.messageId });
+  const signed = SECRETS.map((secret) => {
+    const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+    const content = `${args.messageId}.${headers['webhook-timestamp'] ?? ''}.${body}`;
+    return `v1,${createHmac('sha256', key).update(content).digest('base64')}`;
+  });
+  expect(headers['webhook-signature']).toBe(signed.join(' '));
+});
+
+test('an answer is told as it is, with the pause that the receiver wishes for', async () => {
+  expect((await status(204)).outcome).toMatchObject({ kind: 'answered', status: 204, retryAfterMs: null });
+  expect((await status(429, '7')).outcome).toMatchObject({ kind: 'answered', status: 429, retryAfterMs: 7000 });
+});
+
+test('what goes wrong is told without a word of the network in between', async () => {
+  const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:443'), { code: 'ECONNREFUSED' });
+  expect((await failing(refused)).outcome).toMatchObject({
+    kind: 'unreachable',
+    detail: 'the receiver is not reached: ECONNREFUSED',
+  });
+  const late = Object.assign(new Error('aborted'), { name: 'TimeoutError' });
+  expect((await failing(late)).outcome).toMatchObject({ detail: 'the receiver has not answered within 500 ms' });
+  const inside = Object.assign(new Error('leads inside'), { reason: 'forbidden_address' });
+  expect((await failing(inside)).outcome).toMatchObject({ kind: 'forbidden', detail: 'leads inside' });
+});
+
+test('a receiver that is disabled is sent nothing, and nothing goes out unsigned', async () => {
+  const answer = () => Promise.resolve({ status: 204, retryAfter: null });
+  const disabled = await deliver(answer, {
+    isDisabled: (tenant, receiver) => Promise.resolve(tenant === 't' && receiver === args.receiver),
+  });
+  expect(disabled).toMatchObject({ outcome: { kind: 'disabled' }, sent: [] });
+  expect(await deliver(answer, { secrets: [] })).toMatchObject({ outcome: { kind: 'unreachable' }, sent: [] });
+});
+
+test('where Temporal cannot say whether a receiver is disabled, the attempt is made again, not counted', async () => {
+  const away = () => Promise.reject(new Error('UNAVAILABLE'));
+  await expect(deliver(() => Promise.reject(new Error()), { isDisabled: away })).rejects.toThrow('UNAVAILABLE');
+});
+
+test.each([
+  ['120', 120_000],
+  ['0', 0],
+  ['Fri, 02 Jan 2026 03:05:05 GMT', 60_000],
+  ['Fri, 02 Jan 2026 03:00:00 GMT', 0],
+  ['soon', null],
+])('Retry-After: %s is %s ms', (header, ms) => {
+  expect(retryAfterMs(header, Date.parse('2026-01-02T03:04:05Z'))).toBe(ms);
+});
