@@ -154,7 +154,7 @@ async function expired(system: System): Promise<void> {
 async function cancelled(system: System): Promise<void> {
   const caller = await call(system, 'live-cancelled');
   await caller.midSentenceAfter(0);
-  await send(system, 'DELETE', '/v1/sessions/live-cancelled');
+  await send(system, 'POST', '/v1/sessions/live-cancelled/cancel');
   await caller.done();
   await recordSession(system, 'live-cancelled');
 }
@@ -238,7 +238,7 @@ async function fileCancelled(system: System): Promise<void> {
     '/v1/sessions/file-cancelled',
     ({ spans }) => ((spans as { done: number } | null)?.done ?? 0) >= 1,
   );
-  await send(system, 'DELETE', '/v1/sessions/file-cancelled');
+  await send(system, 'POST', '/v1/sessions/file-cancelled/cancel');
   await untilState(system, 'file-cancelled', 'cancelled');
   await recordSession(system, 'file-cancelled');
 }
