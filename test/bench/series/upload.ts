@@ -30,7 +30,7 @@ async function* form(bytes: number): Body {
 }
 
 const send = async (url: string, method: string, headers: Record<string, string>, body: Body): Promise<Response> =>
-  fetch(url, { method, headers, body, duplex: 'half' } as RequestInit);
+  fetch(url, { method, headers, body, duplex: 'half' });
 
 /** Nothing of it is audio: the answer that it is none means that all of it has come. */
 async function posted(system: System, headers: Record<string, string>, body: Body): Promise<void> {
