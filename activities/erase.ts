@@ -8,6 +8,7 @@ import type { EraseActivities, ObjectArgs } from '../workflows/erase/contract.ts
 export interface ErasableObjects {
   list(prefix: string): AsyncIterable<{ readonly key: string }>;
   deleteEach(keys: readonly string[]): Promise<void>;
+  deleteAll(prefix: string): Promise<void>;
 }
 
 /** One run of a workflow of the session: its own, those of its spans and versions, those of its webhooks. */
@@ -55,6 +56,8 @@ export function createErase(objects: ErasableObjects, histories: ErasableHistori
           await objects.deleteEach(keys);
           found += keys.length;
         }
+        // Folders too, whose names tell the id: nothing else is below, and the ended session still holds it.
+        await objects.deleteAll(prefix);
       }
       return found;
     },
