@@ -1,4 +1,5 @@
 /** What the gateway needs of the outside; the entry point puts the adapters in. */
+import type { BatchInput, BatchItemView, BatchView } from '../workflows/batch/contract.ts';
 import type {
   Attach,
   AttachAnswer,
@@ -44,6 +45,37 @@ export interface ObjectsPort {
   list(prefix: string): AsyncIterable<{ readonly key: string; readonly bytes: number }>;
   deleteAll(prefix: string): Promise<void>;
   check(): Promise<void>;
+}
+
+export interface BatchSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly items: number;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+}
+
+/** Batches (gateway/temporal/batches.ts). Every call fails with a {@link Failure} a client may see. */
+export interface BatchesPort {
+  /** False: there is one of this id already. @param fingerprint what an Idempotency-Key must come with again */
+  start(input: BatchInput, name: string, fingerprint: string): Promise<boolean>;
+  /** Null: there is no such batch. */
+  about(ref: SessionRef): Promise<{ readonly name: string; readonly fingerprint: string } | null>;
+  view(ref: SessionRef): Promise<BatchView>;
+  items(ref: SessionRef, from: number, limit: number): Promise<readonly BatchItemView[]>;
+  cancel(ref: SessionRef): Promise<void>;
+  list(
+    tenant: string,
+    limit: number,
+    cursor: string | null,
+  ): Promise<{ readonly batches: readonly BatchSummary[]; readonly cursor: string | null }>;
+}
+
+/** Deletes sessions, provably (gateway/temporal/erasures.ts). */
+export interface ErasuresPort {
+  /** Deletes everything of the session, even when this process dies; `erasing`: it takes longer than `waitMs`. */
+  erase(ref: SessionRef, waitMs: number): Promise<'erased' | 'erasing'>;
 }
 
 export interface PartTag {
@@ -210,6 +242,9 @@ export interface GatewaySettings {
   readonly uploadStallMs: number;
   /** How long an upload that starts no session is kept. */
   readonly uploadTtlMs: number;
+  readonly maxBatchItems: number;
+  /** Files of one batch under way at a time. */
+  readonly batchSideBySide: number;
   readonly prepareWaitMs: number;
   /** How long a request of a drop-in front waits for its transcript. */
   readonly answerWaitMs: number;
@@ -233,6 +268,8 @@ export interface Gateway {
   readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;
   readonly objects: ObjectsPort;
+  readonly batches: BatchesPort;
+  readonly erasures: ErasuresPort;
   /** Null: the storage signs no addresses. */
   readonly multipart: MultipartPort | null;
   readonly decoders: LiveDecodersPort;

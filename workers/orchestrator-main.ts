@@ -4,9 +4,11 @@ import { Worker } from '@temporalio/worker';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createErase } from '../activities/erase.ts';
 import { createFetching } from '../activities/fetch.ts';
 import { createFileTranscripts } from '../activities/file-transcript.ts';
 import { createPrepare } from '../activities/prepare.ts';
+import { createRetention } from '../activities/retention.ts';
 import { createScaling } from '../activities/scaling.ts';
 import type { ClusterPool, PoolWish } from '../activities/scaling.ts';
 import { createTranscripts } from '../activities/transcript.ts';
@@ -17,7 +19,7 @@ import { ConfigError, mostWorkers } from '../infra/config.ts';
 import type { Config } from '../infra/config.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
-import { openObjects } from '../infra/objects/open.ts';
+import { openMultipart, openObjects } from '../infra/objects/open.ts';
 import type { ObjectStore } from '../infra/objects/port.ts';
 import { OutboundGuard } from '../infra/outbound/guard.ts';
 import { OutboundHttp } from '../infra/outbound/http.ts';
@@ -27,10 +29,12 @@ import { installRuntime, openClient, openWorkerConnection } from '../infra/tempo
 import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
 import type { Policy } from '../workflows/pool/policy.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { TemporalHistories } from './histories.ts';
 import { foreignBody } from './foreign-body.ts';
 import { PoolStatistics } from './pool-statistics.ts';
 import { configurePools, policiesOf } from './pools.ts';
 import { isDisabled } from './receivers.ts';
+import { TemporalRetention } from './retention.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
 
@@ -80,6 +84,30 @@ function openOutbound(config: Config, objects: ObjectStore, client: Client) {
   return { fetching, webhooks, close: () => http.close() };
 }
 
+/** What deletes sessions and uploads once they have been kept for long enough. */
+function openRetention(config: Config, objects: ObjectStore, client: Client) {
+  const temporal = new TemporalRetention(client);
+  const multipart = openMultipart(config);
+  const byTenant = new Map(Object.entries(config.LONGHAND_TENANT_RETENTION));
+  const activities = createRetention({
+    retentionOf: (tenant) => byTenant.get(tenant) ?? config.LONGHAND_RETENTION_MS,
+    isLimited: config.LONGHAND_RETENTION_MS > 0 || [...byTenant.values()].some((ms) => ms > 0),
+    uploadTtlMs: config.LONGHAND_UPLOAD_TTL_MS,
+    everyMs: config.LONGHAND_RETENTION_SWEEP_MS,
+    nowMs: () => Date.now(),
+    ended: temporal,
+    uploads: {
+      list: (prefix) => objects.list(prefix),
+      get: (key) => objects.get(key),
+      deleteAll: (prefix) => objects.deleteAll(prefix),
+      isInUse: (tenant, uploadId, session) => temporal.isInUse(tenant, uploadId, session),
+      abort: async (key, multipartId) => multipart?.abort(key, multipartId),
+    },
+  });
+  const erasing = createErase(objects, new TemporalHistories(client));
+  return { activities: { ...activities, ...erasing }, begin: () => temporal.begin(), close: () => multipart?.close() };
+}
+
 await runProcess('orchestrator', async (config, log) => {
   installRuntime(log);
   const address = config.LONGHAND_TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LONGHAND_TEMPORAL_PORT}`;
@@ -96,6 +124,7 @@ await runProcess('orchestrator', async (config, log) => {
   const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
   const scaling = await openScaling(config, client);
   const outbound = openOutbound(config, objects, client);
+  const retaining = openRetention(config, objects, client);
   const shared = {
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
@@ -111,6 +140,7 @@ await runProcess('orchestrator', async (config, log) => {
       ...createTranscripts(objects, audioLog),
       ...createFileTranscripts(objects),
       ...scaling.activities,
+      ...retaining.activities,
     },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
@@ -118,32 +148,21 @@ await runProcess('orchestrator', async (config, log) => {
     // An orchestrator that died leaves its workflows to another after this, not after the default of 10 s.
     stickyQueueScheduleToStartTimeout: '1s',
   });
-  const preparing = await Worker.create({
-    ...shared,
-    taskQueue: PREPARE_QUEUE,
-    activities: { ...preparation },
-    maxConcurrentActivityTaskExecutions: config.LONGHAND_PREPARE_SLOTS,
-  });
-  const fetchers = await Worker.create({
-    ...shared,
-    taskQueue: FETCH_QUEUE,
-    activities: { ...outbound.fetching },
-    maxConcurrentActivityTaskExecutions: config.LONGHAND_FETCH_SLOTS,
-  });
-  const delivering = await Worker.create({
-    ...shared,
-    taskQueue: DELIVERY_QUEUE,
-    activities: { ...outbound.webhooks },
-    maxConcurrentActivityTaskExecutions: config.LONGHAND_WEBHOOK_SLOTS,
-  });
+  const besides = (taskQueue: string, activities: object, slots: number) =>
+    Worker.create({ ...shared, taskQueue, activities: { ...activities }, maxConcurrentActivityTaskExecutions: slots });
+  const preparing = await besides(PREPARE_QUEUE, preparation, config.LONGHAND_PREPARE_SLOTS);
+  const fetchers = await besides(FETCH_QUEUE, outbound.fetching, config.LONGHAND_FETCH_SLOTS);
+  const delivering = await besides(DELIVERY_QUEUE, outbound.webhooks, config.LONGHAND_WEBHOOK_SLOTS);
   const workers = [control, preparing, fetchers, delivering];
   const run = Promise.all(workers.map((worker) => worker.run()));
+  await retaining.begin();
   await scaling.begin();
   return {
     drain: async () => {
       for (const worker of workers) worker.shutdown();
       await run;
       await outbound.close();
+      retaining.close();
       await client.connection.close();
       await connection.close();
       objects.close();

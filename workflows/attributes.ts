@@ -52,6 +52,15 @@ export const webhookAttributes = (
 
 export const stateAttribute = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
 
+/** A batch runs from the first moment on. */
+export const batchAttributes = (tenant: string): SearchAttributePair[] => [
+  { key: KEY.tenant, value: tenant },
+  { key: KEY.kind, value: 'batch' },
+  { key: KEY.state, value: 'running' },
+];
+
+export const eraseAttributes = (tenant: string): SearchAttributePair[] => [{ key: KEY.tenant, value: tenant }];
+
 export const fileAttributes = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
 
 /**

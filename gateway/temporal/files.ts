@@ -14,6 +14,7 @@ import type { FileInput, SessionRef, SessionView, VersionInput } from '../../wor
 import { Failure } from '../failures.ts';
 import type { FilesPort } from '../ports.ts';
 import { asOurs } from './errors.ts';
+import { uploadMemo } from './sessions.ts';
 
 const WORKFLOW_TASK_TIMEOUT = '2s';
 
@@ -64,7 +65,7 @@ export class TemporalFiles implements FilesPort {
           workflowIdReusePolicy,
           workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
           typedSearchAttributes: specAttributes(input, 'file'),
-          memo: { startedAt: new Date().toISOString() },
+          memo: { startedAt: new Date().toISOString(), ...uploadMemo(input) },
           args: [input],
         }),
       );

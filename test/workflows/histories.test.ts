@@ -33,6 +33,7 @@ test('every workflow is among them, a session of several runs, and every outcome
   expect([...new Set(runs.map(({ workflowType }) => workflowType))].sort()).toEqual([
     'file',
     'lanes',
+    'pool',
     'receiver',
     'session',
     'span',

@@ -35,8 +35,14 @@ export class RestClient {
   }
 
   /** Uploads a file as it is read; answers the session that was started. */
-  async upload(query: UploadQuery, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Session> {
-    const headers = { 'content-type': 'application/octet-stream' };
+  async upload(
+    query: UploadQuery,
+    body: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    key: string | null = null,
+  ): Promise<Session> {
+    const named: Record<string, string> = key === null ? {} : { 'idempotency-key': key };
+    const headers = { 'content-type': 'application/octet-stream', ...named };
     return this.#json<Session>('v1/sessions', { method: 'POST', headers, body, duplex: 'half', signal }, query);
   }
 
@@ -45,7 +51,7 @@ export class RestClient {
   }
 
   cancel(id: string): Promise<Session> {
-    return this.#json(sessionPath(id), { method: 'DELETE' });
+    return this.#json(`${sessionPath(id)}/cancel`, { method: 'POST' });
   }
 
   sessions(limit: number, cursor: string | null): Promise<SessionPage> {

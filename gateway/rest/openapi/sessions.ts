@@ -100,9 +100,13 @@ function describeOne(registry: OpenAPIRegistry): void {
     method: 'delete',
     path: '/v1/sessions/{id}',
     tags: ['sessions'],
-    summary: 'Cancel a session: what is committed so far stays',
+    summary: 'Delete a session, running or ended: audio, transcripts, histories, everything',
     request: { params: withId },
-    responses: { 202: json(sessionSchema, 'The session is being cancelled'), ...failures },
+    responses: {
+      202: json(z.object({ id: z.string(), erasing: z.literal(true) }), 'It is being deleted, whatever happens'),
+      204: { description: 'Nothing of it is left' },
+      ...problems('not_found', 'storage_unavailable', ...ALWAYS),
+    },
   });
   registry.registerPath({
     method: 'post',

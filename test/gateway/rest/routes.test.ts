@@ -139,9 +139,9 @@ describe('a session', () => {
     });
   });
 
-  test('is cancelled by DELETE, and what is committed stays', async () => {
+  test('that is cancelled keeps what is committed', async () => {
     await session();
-    expect(await get('/v1/sessions/s', { method: 'DELETE' })).toMatchObject({
+    expect(await get('/v1/sessions/s/cancel', { method: 'POST' })).toMatchObject({
       status: 202,
       body: { state: 'cancelled' },
     });

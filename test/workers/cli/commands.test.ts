@@ -180,7 +180,7 @@ test('cancel asks for the end of a session', async () => {
   service.answer = () => ({ body: session('call', { state: 'closing' }) });
   const { out } = await run(service.url, ['cancel', 'call']);
   expect(out).toBe('call is being cancelled.\n');
-  expect(service.requests).toEqual(['DELETE /v1/sessions/call']);
+  expect(service.requests).toEqual(['POST /v1/sessions/call/cancel']);
 });
 
 test('config prints every setting, and no secret', async () => {
