@@ -17,7 +17,7 @@ export default {
     {
       ...common,
       displayName: 'system',
-      testMatch: ['<rootDir>/test/{system,chaos}/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/{system,chaos,kubernetes}/**/*.test.ts'],
       globalSetup: '<rootDir>/test/harness/global-setup.ts',
     },
   ],

@@ -101,7 +101,8 @@ export function createScaling(
       return { atMs, ...counted(seen, members, { sinceMs: since, atMs }), ...waiting(queue), arrived, ended };
     },
 
-    async applyDecision({ model, decision }: ApplyArgs): Promise<Applied> {
+    async applyDecision({ model, decision, needed }: ApplyArgs): Promise<Applied> {
+      if (!needed) return { draining: [], leaving: [], settled: true };
       const { members } = await look(model);
       const standing = members.filter(({ unit }) => !unit.burst);
       const staying = standing.filter((member) => !isDraining(member));

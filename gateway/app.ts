@@ -17,6 +17,7 @@ import type { Gateway } from './ports.ts';
 import { healthRoutes } from './rest/health.ts';
 import { openApiDocument } from './rest/openapi.ts';
 import { problemHandler } from './rest/problem.ts';
+import { referenceRoutes } from './rest/reference.ts';
 import { apiRoutes } from './rest/routes.ts';
 
 const PAGE = fileURLToPath(new URL('./page/', import.meta.url));
@@ -79,6 +80,7 @@ function buildApp(gateway: Gateway, live: LiveServer, streams: EventStreams, end
   app.use('/client', kaldiRoutes(gateway, live));
   for (const [prefix, routes] of apiRoutes(gateway, streams)) app.use(prefix, routes);
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
+  app.use('/docs', referenceRoutes());
   app.use(express.static(PAGE));
   app.use((request) => {
     throw new Failure('not_found', `nothing is at ${request.method} ${request.path.slice(0, 200)}`);

@@ -37,6 +37,7 @@ export const FAILURES = {
   superseded: row(false, 409, 4409, 'a newer connection has taken the session over'),
   format_changed: row(false, 409, 4415, 'another audio format than the session was started with'),
   session_exists: row(false, 409, 4416, 'a session with this id exists already'),
+  wrong_state: row(false, 409, 4440, 'something that a session in its present state cannot do'),
   not_streaming: row(true, 409, 4418, 'a session that no worker serves at present'),
   not_finished: row(true, 409, 4417, 'the transcript is not written yet'),
   upload_used: row(false, 409, 4419, 'an upload that another session was started from'),

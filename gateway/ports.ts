@@ -1,4 +1,5 @@
 /** What the gateway needs of the outside; the entry point puts the adapters in. */
+import type { BatchInput, BatchItemView, BatchView } from '../workflows/batch/contract.ts';
 import type {
   Attach,
   AttachAnswer,
@@ -11,6 +12,7 @@ import type {
   SessionRef,
   SessionResult,
   SessionView,
+  VersionInput,
   WorkerFacts,
 } from '../workflows/contract.ts';
 import type { PoolView } from '../workflows/pool/contract.ts';
@@ -45,6 +47,37 @@ export interface ObjectsPort {
   check(): Promise<void>;
 }
 
+export interface BatchSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly items: number;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+}
+
+/** Batches (gateway/temporal/batches.ts). Every call fails with a {@link Failure} a client may see. */
+export interface BatchesPort {
+  /** False: there is one of this id already. @param fingerprint what an Idempotency-Key must come with again */
+  start(input: BatchInput, name: string, fingerprint: string): Promise<boolean>;
+  /** Null: there is no such batch. */
+  about(ref: SessionRef): Promise<{ readonly name: string; readonly fingerprint: string } | null>;
+  view(ref: SessionRef): Promise<BatchView>;
+  items(ref: SessionRef, from: number, limit: number): Promise<readonly BatchItemView[]>;
+  cancel(ref: SessionRef): Promise<void>;
+  list(
+    tenant: string,
+    limit: number,
+    cursor: string | null,
+  ): Promise<{ readonly batches: readonly BatchSummary[]; readonly cursor: string | null }>;
+}
+
+/** Deletes sessions, provably (gateway/temporal/erasures.ts). */
+export interface ErasuresPort {
+  /** Deletes everything of the session, even when this process dies; `erasing`: it takes longer than `waitMs`. */
+  erase(ref: SessionRef, waitMs: number): Promise<'erased' | 'erasing'>;
+}
+
 export interface PartTag {
   readonly partNumber: number;
   readonly etag: string;
@@ -66,9 +99,21 @@ export interface SessionSummary {
   readonly kind: string;
   readonly state: string;
   readonly model: string;
+  readonly labels: readonly string[];
   readonly worker: string | null;
   readonly startedAt: string;
   readonly endedAt: string | null;
+}
+
+/** Which sessions a list shows; what is absent does not matter. Times are ISO 8601. */
+export interface SessionFilter {
+  readonly state?: string | undefined;
+  readonly model?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly startedAfter?: string | undefined;
+  readonly startedBefore?: string | undefined;
+  /** All of them. */
+  readonly labels: readonly string[];
 }
 
 export interface WorkerSummary extends WorkerFacts {
@@ -121,6 +166,7 @@ export interface SessionsPort {
   drainWorker(workerId: string): Promise<void>;
   list(
     tenant: string,
+    filter: SessionFilter,
     limit: number,
     cursor: string | null,
   ): Promise<{ sessions: SessionSummary[]; cursor: string | null }>;
@@ -146,6 +192,19 @@ export interface PoolsPort {
   override(model: string, override: Override | null): Promise<void>;
   pause(model: string, paused: boolean): Promise<void>;
   limits(model: string, limits: Limits | null): Promise<void>;
+}
+
+/** What may be asked of files, and of other versions of a transcript, besides. Fails as {@link SessionsPort} does. */
+export interface FilesPort {
+  stop(ref: SessionRef): Promise<void>;
+  /** What a file was started with. */
+  input(ref: SessionRef): Promise<FileInput>;
+  /** Starts a file that has ended once more, under the same id. */
+  restart(input: FileInput): Promise<void>;
+  /** Answers false where there is a version of that number. */
+  startVersion(input: VersionInput): Promise<boolean>;
+  /** A version other than the first. */
+  versionView(ref: SessionRef, version: number): Promise<SessionView>;
 }
 
 export interface Log {
@@ -183,6 +242,9 @@ export interface GatewaySettings {
   readonly uploadStallMs: number;
   /** How long an upload that starts no session is kept. */
   readonly uploadTtlMs: number;
+  readonly maxBatchItems: number;
+  /** Files of one batch under way at a time. */
+  readonly batchSideBySide: number;
   readonly prepareWaitMs: number;
   /** How long a request of a drop-in front waits for its transcript. */
   readonly answerWaitMs: number;
@@ -200,11 +262,14 @@ export interface GatewaySettings {
 export interface Gateway {
   readonly address: GatewayAddress;
   readonly sessions: SessionsPort;
+  readonly files: FilesPort;
   readonly pools: PoolsPort;
   readonly webhooks: WebhooksPort;
   readonly outbound: OutboundPort;
   readonly audioLog: AudioLogPort;
   readonly objects: ObjectsPort;
+  readonly batches: BatchesPort;
+  readonly erasures: ErasuresPort;
   /** Null: the storage signs no addresses. */
   readonly multipart: MultipartPort | null;
   readonly decoders: LiveDecodersPort;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { LOG_BYTES_PER_MS, NAME_PATTERN, PRIORITIES } from '../workflows/contract.ts';
 import type { AudioFormat, ConnectionAttempt, PriorityClass, Segment } from '../workflows/contract.ts';
 import { Failure } from './failures.ts';
+import { labelsSchema } from './labels.ts';
 
 export const ENCODINGS = ['s16le', 'mulaw', 'alaw'] as const;
 export const SAMPLE_RATES = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000] as const;
@@ -28,6 +29,7 @@ export const choiceShape = {
   language: z.string().optional(),
   session: nameSchema.optional(),
   priority: z.enum(PRIORITIES).default('normal'),
+  label: labelsSchema.optional().describe('key:value, by which lists are filtered; may be given up to 16 times'),
   webhook: z.string().max(MAX_URL_LENGTH).optional().describe('address that is told of the end: docs/webhooks.md'),
 };
 
@@ -52,6 +54,8 @@ export interface Choice {
   readonly model: string;
   readonly language: string;
   readonly priority: PriorityClass;
+  /** Each `key:value`; absent: none. */
+  readonly labels?: readonly string[];
   /** Who is told of the end; absent: the installation's own receiver, if it has one. */
   readonly webhook?: string;
 }
@@ -79,6 +83,16 @@ export function queryObject(query: URLSearchParams): Record<string, string> {
   return Object.fromEntries(query);
 }
 
+/** Parameters of our own API that may be given more than once, and are lists. */
+export const LISTS: readonly string[] = ['label'];
+
+/** As {@link queryObject}, with {@link LISTS}. */
+export function queryWithLists(query: URLSearchParams): Record<string, string | string[]> {
+  const single = new URLSearchParams([...query].filter(([name]) => !LISTS.includes(name)));
+  const lists = LISTS.filter((name) => query.has(name)).map((name) => [name, query.getAll(name)] as const);
+  return { ...queryObject(single), ...Object.fromEntries(lists) };
+}
+
 /** A client's own word, shortened, for an error message. */
 export const shown = (word: string): string => JSON.stringify(word.length > 80 ? `${word.slice(0, 80)}…` : word);
 
@@ -99,10 +113,11 @@ interface Wanted {
   readonly language?: string | undefined;
   readonly priority: PriorityClass;
   readonly webhook?: string | undefined;
+  readonly label?: readonly string[] | undefined;
 }
 
 /** Model and language against what is served here. */
-export function chooseModel({ model, language, priority, webhook }: Wanted, catalogue: Catalogue): Choice {
+export function chooseModel({ model, language, priority, webhook, label = [] }: Wanted, catalogue: Catalogue): Choice {
   const name = model ?? catalogue.defaultModel;
   const known = Object.hasOwn(catalogue.models, name) ? catalogue.models[name] : undefined;
   if (known === undefined) {
@@ -115,11 +130,12 @@ export function chooseModel({ model, language, priority, webhook }: Wanted, cata
       `language ${shown(chosen)}: model ${name} knows ${known.languages.join(', ')}`,
     );
   }
-  return { model: name, language: chosen, priority, ...(webhook === undefined ? {} : { webhook }) };
+  const labels = label.length === 0 ? {} : { labels: label };
+  return { model: name, language: chosen, priority, ...labels, ...(webhook === undefined ? {} : { webhook }) };
 }
 
 export function parseLiveRequest(query: URLSearchParams, catalogue: Catalogue): LiveRequest {
-  const given = parseParameters(liveParameters, queryObject(query));
+  const given = parseParameters(liveParameters, queryWithLists(query));
   const { encoding, channels } = given;
   return {
     ...chooseModel(given, catalogue),

@@ -23,8 +23,9 @@ export async function readTranscript(
   objects: ObjectsPort,
   ref: SessionRef,
   format: TranscriptFormat,
+  version = 1,
 ): Promise<Uint8Array | null> {
-  const written = await objects.get(objectKeys.transcript(ref, null, isWritten(format) ? format : 'json'));
+  const written = await objects.get(objectKeys.transcript(ref, null, isWritten(format) ? format : 'json', version));
   if (written === null || isWritten(format)) return written;
   return Buffer.from(render(parse(written) as TranscriptDocument, format));
 }

@@ -76,6 +76,19 @@ const weightsJson = z
   })
   .pipe(z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/), weight()));
 
+const retentionJson = z
+  .string()
+  .default('{}')
+  .transform((json, context): unknown => {
+    try {
+      return JSON.parse(json);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'is not JSON: expected {"<tenant>": <milliseconds>, …}' });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/), integer(0, 100 * 365 * 24 * hourMs)));
+
 const modelsJson = z
   .string()
   .default('{"en":{"engine":"moonshine"}}')
@@ -148,6 +161,14 @@ const settings = {
   LONGHAND_SCALING_TICK_MS: setting(
     integer(200, hourMs).default(5000),
     'pools are observed, and their workers decided on, this often; besides at once when a session finds no free slot',
+  ),
+  LONGHAND_SCALE_DOWN_MS: setting(
+    integer(0, 24 * hourMs).default(60_000),
+    'workers that are not wanted any more stay for so long (without LONGHAND_SCALING_FILE)',
+  ),
+  LONGHAND_POD_NAME: setting(
+    optional(),
+    'name of the pod that an ASR worker runs in (downward API: metadata.name); none: its host name',
   ),
   LONGHAND_KUBECONFIG: setting(optional(), 'kubeconfig file of the cluster; none: as a pod of it'),
   LONGHAND_KUBERNETES_NAMESPACE: setting(text().default('default'), 'namespace of the workers'),
@@ -285,6 +306,20 @@ const settings = {
     integer(60_000, 720 * hourMs).default(24 * hourMs),
     'an upload that starts no session is kept for so long from its beginning',
   ),
+  LONGHAND_RETENTION_MS: setting(
+    integer(0, 100 * 365 * 24 * hourMs).default(0),
+    'an ended session is deleted, with everything of it, after so long; 0: never',
+  ),
+  LONGHAND_TENANT_RETENTION: setting(
+    retentionJson,
+    'retention by tenant, in milliseconds, as JSON: for tenants other than LONGHAND_RETENTION_MS says',
+  ),
+  LONGHAND_RETENTION_SWEEP_MS: setting(
+    integer(500, 24 * hourMs).default(60_000),
+    'how often it is looked what has ended, and which uploads nobody came for',
+  ),
+  LONGHAND_MAX_BATCH_ITEMS: setting(integer(1, 5000).default(1000), 'files of one batch'),
+  LONGHAND_BATCH_SIDE_BY_SIDE: setting(integer(1, 1000).default(16), 'files of one batch under way at a time'),
   LONGHAND_MAX_FILE_MS: setting(integer(1000, 1000 * hourMs).default(12 * hourMs), 'longest audio of a file'),
   LONGHAND_FFMPEG: setting(
     text().default('auto'),

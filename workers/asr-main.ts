@@ -38,7 +38,7 @@ function factsOf(config: Config, model: string): WorkerFacts {
     workerId: `${model}-${randomUUID().slice(0, 8)}`,
     model,
     pid: process.pid,
-    host: hostname(),
+    host: config.LONGHAND_POD_NAME ?? hostname(),
     slots: config.LONGHAND_SLOTS,
     startedAt: new Date().toISOString(),
   };

@@ -8,7 +8,10 @@ import { buildGateway } from '../gateway/app.ts';
 import { voskServer } from '../gateway/dialects/vosk/server.ts';
 import type { LiveServer } from '../gateway/live/server.ts';
 import type { GatewaySettings } from '../gateway/ports.ts';
+import { TemporalBatches } from '../gateway/temporal/batches.ts';
+import { TemporalErasures } from '../gateway/temporal/erasures.ts';
 import { TemporalPools } from '../gateway/temporal/pools.ts';
+import { TemporalFiles } from '../gateway/temporal/files.ts';
 import { TemporalSessions } from '../gateway/temporal/sessions.ts';
 import { TemporalWebhooks } from '../gateway/temporal/webhooks.ts';
 import { AudioLog } from '../infra/audio-log.ts';
@@ -56,6 +59,8 @@ function settingsOf(config: Config): GatewaySettings {
     maxUploadBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
     uploadStallMs: config.LONGHAND_UPLOAD_STALL_MS,
     uploadTtlMs: config.LONGHAND_UPLOAD_TTL_MS,
+    maxBatchItems: config.LONGHAND_MAX_BATCH_ITEMS,
+    batchSideBySide: config.LONGHAND_BATCH_SIDE_BY_SIDE,
     prepareWaitMs: config.LONGHAND_PREPARE_WAIT_MS,
     answerWaitMs: config.LONGHAND_ANSWER_WAIT_MS,
     keepaliveMs: config.LONGHAND_KEEPALIVE_MS,
@@ -100,6 +105,9 @@ await runProcess('gateway', async (config, log) => {
   const server = buildGateway({
     address,
     sessions: new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    batches: new TemporalBatches(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    erasures: new TemporalErasures(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
+    files: new TemporalFiles(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     pools: new TemporalPools(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     webhooks: new TemporalWebhooks(client, config.LONGHAND_TEMPORAL_DEADLINE_MS),
     outbound: new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW),

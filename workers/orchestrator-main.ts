@@ -1,42 +1,66 @@
 /** The orchestrator: runs the workflows and the control activities. */
 import type { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createErase } from '../activities/erase.ts';
 import { createFetching } from '../activities/fetch.ts';
 import { createFileTranscripts } from '../activities/file-transcript.ts';
 import { createPrepare } from '../activities/prepare.ts';
+import { createRetention } from '../activities/retention.ts';
 import { createScaling } from '../activities/scaling.ts';
 import type { ClusterPool, PoolWish } from '../activities/scaling.ts';
 import { createTranscripts } from '../activities/transcript.ts';
 import { createWebhooks } from '../activities/webhook.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { openCluster } from '../infra/cluster/open.ts';
-import { mostWorkers } from '../infra/config.ts';
+import { ConfigError, mostWorkers } from '../infra/config.ts';
 import type { Config } from '../infra/config.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
-import { openObjects } from '../infra/objects/open.ts';
+import { openMultipart, openObjects } from '../infra/objects/open.ts';
 import type { ObjectStore } from '../infra/objects/port.ts';
 import { OutboundGuard } from '../infra/outbound/guard.ts';
 import { OutboundHttp } from '../infra/outbound/http.ts';
+import { parsePolicy } from '../infra/pool/policy-file.ts';
 import { openScratch } from '../infra/scratch.ts';
 import { installRuntime, openClient, openWorkerConnection } from '../infra/temporal.ts';
 import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
 import type { Policy } from '../workflows/pool/policy.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { TemporalHistories } from './histories.ts';
 import { foreignBody } from './foreign-body.ts';
 import { PoolStatistics } from './pool-statistics.ts';
-import { configurePools, plainPolicy } from './pools.ts';
+import { configurePools, policiesOf } from './pools.ts';
 import { isDisabled } from './receivers.ts';
+import { TemporalRetention } from './retention.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
 
-function policiesOf(config: Config): Record<string, Policy> {
-  const { LONGHAND_WORKERS: minWorkers, LONGHAND_SLOTS: slotsPerWorker } = config;
-  const maxWorkers = mostWorkers(config);
+/** @throws ConfigError that says what is wrong with the policy file, and what is allowed */
+async function readPolicies(config: Config): Promise<Record<string, Policy>> {
+  const { LONGHAND_SCALING_FILE: file, LONGHAND_SLOTS: slotsPerWorker, LONGHAND_SCALE_DOWN_MS: coolDownMs } = config;
+  const bounds = { minWorkers: config.LONGHAND_WORKERS, maxWorkers: mostWorkers(config), slotsPerWorker, coolDownMs };
   const models = Object.keys(config.LONGHAND_MODELS);
-  return Object.fromEntries(models.map((model) => [model, plainPolicy({ minWorkers, maxWorkers, slotsPerWorker })]));
+  try {
+    const json: unknown = file === null ? {} : JSON.parse(await readFile(file, 'utf8'));
+    return policiesOf(json, models, bounds, parsePolicy);
+  } catch (error) {
+    throw new ConfigError(`LONGHAND_SCALING_FILE: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The scalers of the pools, where the workers are ours to start and end. */
+async function openScaling(config: Config, client: Client) {
+  const policies = await readPolicies(config);
+  const cluster = openCluster<ClusterPool, PoolWish>(config);
+  if (cluster === null) return { activities: {}, begin: () => Promise.resolve() };
+  const statistics = new PoolStatistics(client, config.LONGHAND_TEMPORAL_DEADLINE_MS);
+  return {
+    activities: createScaling(cluster, statistics),
+    begin: () => configurePools(client, policies, config.LONGHAND_SCALING_TICK_MS),
+  };
 }
 
 /** What speaks to addresses that clients have named. */
@@ -60,6 +84,30 @@ function openOutbound(config: Config, objects: ObjectStore, client: Client) {
   return { fetching, webhooks, close: () => http.close() };
 }
 
+/** What deletes sessions and uploads once they have been kept for long enough. */
+function openRetention(config: Config, objects: ObjectStore, client: Client) {
+  const temporal = new TemporalRetention(client);
+  const multipart = openMultipart(config);
+  const byTenant = new Map(Object.entries(config.LONGHAND_TENANT_RETENTION));
+  const activities = createRetention({
+    retentionOf: (tenant) => byTenant.get(tenant) ?? config.LONGHAND_RETENTION_MS,
+    isLimited: config.LONGHAND_RETENTION_MS > 0 || [...byTenant.values()].some((ms) => ms > 0),
+    uploadTtlMs: config.LONGHAND_UPLOAD_TTL_MS,
+    everyMs: config.LONGHAND_RETENTION_SWEEP_MS,
+    nowMs: () => Date.now(),
+    ended: temporal,
+    uploads: {
+      list: (prefix) => objects.list(prefix),
+      get: (key) => objects.get(key),
+      deleteAll: (prefix) => objects.deleteAll(prefix),
+      isInUse: (tenant, uploadId, session) => temporal.isInUse(tenant, uploadId, session),
+      abort: async (key, multipartId) => multipart?.abort(key, multipartId),
+    },
+  });
+  const erasing = createErase(objects, new TemporalHistories(client));
+  return { activities: { ...activities, ...erasing }, begin: () => temporal.begin(), close: () => multipart?.close() };
+}
+
 await runProcess('orchestrator', async (config, log) => {
   installRuntime(log);
   const address = config.LONGHAND_TEMPORAL_ADDRESS ?? `127.0.0.1:${config.LONGHAND_TEMPORAL_PORT}`;
@@ -74,10 +122,9 @@ await runProcess('orchestrator', async (config, log) => {
     spanMs: config.LONGHAND_SPAN_MS,
   });
   const client = openClient(address, config.LONGHAND_TEMPORAL_NAMESPACE);
-  const cluster = openCluster<ClusterPool, PoolWish>(config);
-  const statistics = new PoolStatistics(client, config.LONGHAND_TEMPORAL_DEADLINE_MS);
-  const scaling = cluster === null ? {} : createScaling(cluster, statistics);
+  const scaling = await openScaling(config, client);
   const outbound = openOutbound(config, objects, client);
+  const retaining = openRetention(config, objects, client);
   const shared = {
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
@@ -92,7 +139,8 @@ await runProcess('orchestrator', async (config, log) => {
       ...preparation,
       ...createTranscripts(objects, audioLog),
       ...createFileTranscripts(objects),
-      ...scaling,
+      ...scaling.activities,
+      ...retaining.activities,
     },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentWorkflowTaskPolls: 10,
@@ -100,32 +148,21 @@ await runProcess('orchestrator', async (config, log) => {
     // An orchestrator that died leaves its workflows to another after this, not after the default of 10 s.
     stickyQueueScheduleToStartTimeout: '1s',
   });
-  const preparing = await Worker.create({
-    ...shared,
-    taskQueue: PREPARE_QUEUE,
-    activities: { ...preparation },
-    maxConcurrentActivityTaskExecutions: config.LONGHAND_PREPARE_SLOTS,
-  });
-  const fetchers = await Worker.create({
-    ...shared,
-    taskQueue: FETCH_QUEUE,
-    activities: { ...outbound.fetching },
-    maxConcurrentActivityTaskExecutions: config.LONGHAND_FETCH_SLOTS,
-  });
-  const delivering = await Worker.create({
-    ...shared,
-    taskQueue: DELIVERY_QUEUE,
-    activities: { ...outbound.webhooks },
-    maxConcurrentActivityTaskExecutions: config.LONGHAND_WEBHOOK_SLOTS,
-  });
+  const besides = (taskQueue: string, activities: object, slots: number) =>
+    Worker.create({ ...shared, taskQueue, activities: { ...activities }, maxConcurrentActivityTaskExecutions: slots });
+  const preparing = await besides(PREPARE_QUEUE, preparation, config.LONGHAND_PREPARE_SLOTS);
+  const fetchers = await besides(FETCH_QUEUE, outbound.fetching, config.LONGHAND_FETCH_SLOTS);
+  const delivering = await besides(DELIVERY_QUEUE, outbound.webhooks, config.LONGHAND_WEBHOOK_SLOTS);
   const workers = [control, preparing, fetchers, delivering];
   const run = Promise.all(workers.map((worker) => worker.run()));
-  if (cluster !== null) await configurePools(client, policiesOf(config), config.LONGHAND_SCALING_TICK_MS);
+  await retaining.begin();
+  await scaling.begin();
   return {
     drain: async () => {
       for (const worker of workers) worker.shutdown();
       await run;
       await outbound.close();
+      retaining.close();
       await client.connection.close();
       await connection.close();
       objects.close();

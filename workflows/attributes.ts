@@ -14,6 +14,8 @@ const KEY = {
   priority: defineSearchAttributeKey('LonghandPriority', 'INT'),
   queuedAt: defineSearchAttributeKey('LonghandQueuedAt', 'DATETIME'),
   leasedAt: defineSearchAttributeKey('LonghandLeasedAt', 'DATETIME'),
+  startedAt: defineSearchAttributeKey('LonghandStartedAt', 'DATETIME'),
+  labels: defineSearchAttributeKey('LonghandLabels', 'KEYWORD_LIST'),
 };
 
 /** What a session is started with. */
@@ -25,8 +27,15 @@ export function specAttributes(spec: SessionSpec, kind: 'live' | 'span' | 'file'
     { key: KEY.state, value: kind === 'file' ? 'preparing' : 'queued' },
     { key: KEY.priority, value: priorityKey(kind, spec.priority, false) },
     { key: KEY.queuedAt, value: new Date() },
+    ...(kind === 'span' ? [] : ownAttributes(spec)),
   ];
 }
+
+/** What a list shows and finds; spans are in none. */
+const ownAttributes = ({ labels = [] }: SessionSpec): SearchAttributePair[] => [
+  { key: KEY.startedAt, value: new Date() },
+  ...(labels.length === 0 ? [] : [{ key: KEY.labels, value: [...labels] }]),
+];
 
 export const workerAttributes = (model: string): SearchAttributePair[] => [{ key: KEY.model, value: model }];
 
@@ -42,6 +51,15 @@ export const webhookAttributes = (
 ];
 
 export const stateAttribute = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
+
+/** A batch runs from the first moment on. */
+export const batchAttributes = (tenant: string): SearchAttributePair[] => [
+  { key: KEY.tenant, value: tenant },
+  { key: KEY.kind, value: 'batch' },
+  { key: KEY.state, value: 'running' },
+];
+
+export const eraseAttributes = (tenant: string): SearchAttributePair[] => [{ key: KEY.tenant, value: tenant }];
 
 export const fileAttributes = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
 

@@ -184,6 +184,8 @@ export interface SessionSpec {
   readonly model: string;
   readonly language: string;
   readonly priority: PriorityClass;
+  /** What its client wrote on it, each `key:value`; absent: nothing. */
+  readonly labels?: readonly string[];
   /** Fairness weight of the tenant. */
   readonly weight: number;
   readonly bounds: SessionBounds;
@@ -282,9 +284,12 @@ export const WORKFLOW = {
   session: 'session',
   span: 'span',
   file: 'file',
+  erase: 'erase',
   version: 'version',
   lanes: 'lanes',
   worker: 'worker',
+  batch: 'batch',
+  retention: 'retention',
   pool: 'pool',
   webhook: 'webhook',
   receiver: 'receiver',
@@ -422,6 +427,8 @@ export interface SessionView {
   readonly generation: number;
   readonly reason: string | null;
   readonly detail: string | null;
+  /** Absent: none. */
+  readonly labels?: readonly string[];
   /** Files: finished and all spans. */
   readonly spans: { readonly done: number; readonly total: number } | null;
   /** Channels that are transcribed apart; absent: one. */
@@ -436,6 +443,8 @@ export interface SessionView {
 export interface Pace {
   readonly sinceMs: number;
   readonly share: number;
+  /** When it will be done, by the moments at which spans were finished; null while there are too few. */
+  readonly endMs: number | null;
 }
 
 /** Search attributes, registered with the Temporal server. */
@@ -449,6 +458,10 @@ export const SEARCH_ATTRIBUTES = {
   LonghandQueuedAt: 'Datetime',
   /** When the session was given the worker that it has, or had last. */
   LonghandLeasedAt: 'Datetime',
+  /** When the session began: a list that goes by the start of its present run would lose it when its history begins anew. */
+  LonghandStartedAt: 'Datetime',
+  /** Each `key:value`. */
+  LonghandLabels: 'KeywordList',
 } as const;
 
 // ---- activities -------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import type {
   FileInput,
   FilePlan,
   FileSpan,
+  Pace,
   ProbeAnswer,
   SessionState,
   SessionView,
@@ -14,6 +15,8 @@ import type {
 import type { FileEnding } from './file-ending.ts';
 import { LaneHolder } from './lanes/holder.ts';
 import type { HeldLanes } from './lanes/holder.ts';
+import { NO_FIT, reachesAt, withPoint } from './pace.ts';
+import type { Fit } from './pace.ts';
 import { bytesOf, doneCount, endByteOf, NONE_DONE, spansOf } from './plan.ts';
 
 /** Plain JSON: carried through continue-as-new. */
@@ -26,6 +29,8 @@ export interface FileState {
   readonly startedAt: string;
   /** When spans began to be transcribed, and what was finished by then. */
   readonly since: { readonly atMs: number; readonly bytes: number } | null;
+  /** Spans finished since, by their times. */
+  readonly fit: Fit;
   /** How its end was asked for from outside; null while it was not. */
   readonly asked: FileEnding | null;
 }
@@ -52,6 +57,7 @@ export class FileRun {
       lanes: { granted: 0, turn: 0 },
       startedAt,
       since: null,
+      fit: NO_FIT,
       asked: null,
     };
     this.phase = carried?.plan == null ? 'preparing' : 'streaming';
@@ -99,7 +105,9 @@ export class FileRun {
   }
 
   yields(yielded: SpanYield): void {
-    this.state = { ...this.state, yielded };
+    const { since, fit } = this.state;
+    const isMore = since !== null && yielded.bytes > this.state.yielded.bytes;
+    this.state = { ...this.state, yielded, fit: isMore ? withPoint(fit, Date.now() - since.atMs, yielded.bytes) : fit };
   }
 
   beginStreaming(): void {
@@ -113,8 +121,18 @@ export class FileRun {
     return { ...this.state, lanes: this.lanes.carried };
   }
 
+  #pace(since: { readonly atMs: number; readonly bytes: number }): Pace {
+    const { yielded, fit } = this.state;
+    const afterMs = reachesAt(fit, this.totalBytes);
+    return {
+      sinceMs: since.atMs,
+      share: (yielded.bytes - since.bytes) / this.totalBytes,
+      endMs: afterMs === null ? null : Math.round(since.atMs + afterMs),
+    };
+  }
+
   view(): SessionView {
-    const { model, language, priority } = this.input;
+    const { model, language, priority, labels = [] } = this.input;
     const { plan, yielded, since, startedAt } = this.state;
     const none = { lease: null, epoch: 0, attached: false, generation: 0 };
     const channels = plan?.cuts.length ?? 1;
@@ -126,6 +144,7 @@ export class FileRun {
       model,
       language,
       priority,
+      labels,
       ...none,
       nextIndex: yielded.segments,
       throughByte: Math.round(share * this.endByte),
@@ -135,9 +154,7 @@ export class FileRun {
       spans: plan === null ? null : { done: doneCount(yielded.done), total: this.spans.length },
       ...(channels === 1 ? {} : { channels }),
       startedAt,
-      ...(since === null || this.totalBytes === 0
-        ? {}
-        : { pace: { sinceMs: since.atMs, share: (yielded.bytes - since.bytes) / this.totalBytes } }),
+      ...(since === null || this.totalBytes === 0 ? {} : { pace: this.#pace(since) }),
     };
   }
 }

@@ -263,6 +263,7 @@ async function rotate(run: FileRun): Promise<never> {
 }
 
 export async function file(input: FileInput, carried?: FileState): Promise<FileResult> {
+  setHandler(inputQuery, () => input);
   if (!patched('file-goes-on')) return fileOfBefore(input);
   return work(input, carried);
 }

@@ -1,6 +1,9 @@
 /** What the orchestrator runs. */
+export { batch } from './batch/batch.ts';
+export { erase } from './erase/erase.ts';
 export { file, version } from './file.ts';
 export { lanes } from './lanes/lanes.ts';
+export { retention } from './retention/retention.ts';
 export { pool } from './pool/pool.ts';
 export { session, span } from './session/session.ts';
 export { worker } from './worker.ts';

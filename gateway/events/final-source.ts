@@ -77,7 +77,8 @@ export class LiveFinals implements FinalSource {
 
 /**
  * Of a file that is being transcribed: the transcripts of its spans, as far as they follow each other without a gap. A
- * final's index is its place in the whole, so what lies behind an unfinished span has none yet.
+ * final's index is its place in the whole, so what lies behind an unfinished span has none yet; nor has, where several
+ * channels are joined in the order of time, anything before the end.
  */
 export class FileFinals implements FinalSource {
   readonly #stores: Stores;
@@ -95,7 +96,8 @@ export class FileFinals implements FinalSource {
     return this.#firsts.at(-1) ?? 0;
   }
 
-  async advance({ spans }: SessionView): Promise<boolean> {
+  async advance({ spans, channels = 1 }: SessionView): Promise<boolean> {
+    if (channels > 1) return false;
     for (let read = 0; read < SPANS_AT_ONCE; read += 1) {
       const span = this.#firsts.length - 1;
       if (spans === null || span >= spans.total || spans.done === 0) return false;

@@ -233,7 +233,7 @@ export class ClientLink implements Line, SessionClient {
     this.#sayGone();
     // A paused socket would never see the client's closing handshake.
     this.#socket.resume();
-    this.#socket.close(code, reason.slice(0, MAX_REASON_BYTES));
+    this.#socket.close(code, fitting(reason));
     // Whoever answers no close is not waited for.
     setTimeout(() => this.#socket.terminate(), CLOSE_LIMIT_MS).unref();
   }
@@ -276,4 +276,11 @@ export class ClientLink implements Line, SessionClient {
     for (const part of this.#parts) part.gone();
     this.#parts.clear();
   }
+}
+
+/** A close reason as far as a frame holds it: bytes, not characters, are what is counted. */
+function fitting(reason: string): string {
+  let fits = reason.slice(0, MAX_REASON_BYTES);
+  while (Buffer.byteLength(fits) > MAX_REASON_BYTES) fits = fits.slice(0, -1);
+  return fits;
 }

@@ -21,6 +21,9 @@ import type { QueueNotices } from './queue-notices.ts';
 import type { WorkerWatch } from './worker-link.ts';
 import { WorkerSide } from './worker-side.ts';
 
+/** What is known of a session that was deleted. */
+const DELETED: SessionResult = { state: 'cancelled', reason: null, detail: null, segments: 0, audioMs: 0 };
+
 /** A session that finds a worker at once is not told that it waits. */
 const QUEUE_NOTICE_AFTER_MS = 200;
 /** A client without a worker asks so often whether its session knows that it is here. */
@@ -343,7 +346,10 @@ export class Hub {
     this.#gateway.sessions.result(this.#ref, watching.signal).then(
       (result) => this.#finish(result),
       (error: unknown) => {
-        if (!watching.signal.aborted) this.#gateway.log.error({ err: error }, 'waiting for a session failed');
+        if (watching.signal.aborted) return;
+        // Deleted before its end was heard: nothing more may be stored of it.
+        if (error instanceof Failure && error.type === 'not_found') void this.#finish(DELETED);
+        else this.#gateway.log.error({ err: error }, 'waiting for a session failed');
       },
     );
   }

@@ -164,10 +164,11 @@ export class LiveServer {
     return null;
   }
 
-  async #inputOf({ session, model, language, priority, audio, webhook }: LiveRequest): Promise<LiveInput> {
+  async #inputOf({ session, model, language, priority, labels, audio, webhook }: LiveRequest): Promise<LiveInput> {
     const { tenant, weightOf, bounds } = this.#gateway.settings;
     const ref = { tenant, id: session ?? randomUUID() };
-    const spec = { ref, model, language, priority, weight: weightOf(tenant), bounds };
+    const labelled = labels === undefined ? {} : { labels };
+    const spec = { ref, model, language, priority, ...labelled, weight: weightOf(tenant), bounds };
     return { kind: 'live', ...spec, audio, ...(await this.#webhookOf(ref, webhook)) };
   }
 

@@ -55,5 +55,5 @@ export function newId() {
 
 /** Ends a session; what was transcribed so far is kept. @param {string} id */
 export async function cancelSession(id) {
-  await fetchJson(`/v1/sessions/${encodeURIComponent(id)}`, 'DELETE');
+  await fetchJson(`/v1/sessions/${encodeURIComponent(id)}/cancel`, 'POST');
 }

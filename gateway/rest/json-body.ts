@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import type { z } from 'zod';
 import { Failure } from '../failures.ts';
 import { shown } from '../protocol.ts';
+import { repeatedKey } from './json-keys.ts';
 
 /** @throws Failure that names the field and what is allowed there */
 export async function readJson<T extends z.ZodType>(
@@ -11,7 +12,10 @@ export async function readJson<T extends z.ZodType>(
   maxBytes: number,
 ): Promise<{ readonly value: z.output<T>; readonly text: string }> {
   const text = await readText(request, maxBytes);
-  const result = schema.safeParse(parsed(text));
+  const json = parsed(text);
+  const twice = repeatedKey(text);
+  if (twice !== null) throw new Failure('invalid_parameter', `${shown(twice)}: given more than once`);
+  const result = schema.safeParse(json);
   if (result.success) return { value: result.data, text };
   const [issue] = result.error.issues;
   const path = issue?.path.join('.') ?? '';

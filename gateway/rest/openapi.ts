@@ -1,6 +1,8 @@
 /** The OpenAPI 3.1 document, made from the schemas that validate. Each area describes its operations in a file of its own. */
 import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
+import { describeBatches } from './openapi/batches.ts';
 import { describeEvents } from './openapi/events.ts';
+import { describeFileOperations } from './openapi/file-operations.ts';
 import { describeHealth } from './openapi/health.ts';
 import { describePools } from './openapi/pools.ts';
 import { describeSessions } from './openapi/sessions.ts';
@@ -10,6 +12,8 @@ import { describeWorkers } from './openapi/workers.ts';
 
 const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
   describeSessions,
+  describeBatches,
+  describeFileOperations,
   describeUploads,
   describeEvents,
   describeWebhooks,

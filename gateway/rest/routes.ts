@@ -2,6 +2,7 @@
 import type { Router } from 'express';
 import type { EventStreams } from '../events/event-streams.ts';
 import type { Gateway } from '../ports.ts';
+import { batchRoutes } from './batches.ts';
 import { eventRoutes } from './events.ts';
 import { poolRoutes } from './pools.ts';
 import { sessionRoutes } from './sessions.ts';
@@ -14,6 +15,7 @@ type MakeRoutes = (gateway: Gateway, streams: EventStreams) => Router;
 const AREAS: readonly (readonly [prefix: string, MakeRoutes])[] = [
   ['/v1/sessions', sessionRoutes],
   ['/v1/sessions', eventRoutes],
+  ['/v1/batches', batchRoutes],
   ['/v1/uploads', uploadRoutes],
   ['/v1/webhooks', webhookRoutes],
   ['/v1/workers', workerRoutes],

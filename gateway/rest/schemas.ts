@@ -6,8 +6,6 @@ import { choiceShape } from '../protocol.ts';
 
 extendZodWithOpenApi(z);
 
-const MAX_PAGE = 200;
-
 export const uploadParameters = z.strictObject({
   ...choiceShape,
   filename: z.string().max(255).optional().describe('shown in lists; never used as a path'),
@@ -17,6 +15,9 @@ export const uploadParameters = z.strictObject({
     .describe('separate: each channel (at most 8) is transcribed for itself, and segments say their channel'),
 });
 
+const MAX_PAGE = 200;
+
+/** Of any list. */
 export const listParameters = z.strictObject({
   limit: z
     .string()
@@ -26,16 +27,44 @@ export const listParameters = z.strictObject({
     .default(50),
   cursor: z
     .string()
+    .max(2048)
     .regex(/^[\w-]+$/, 'a cursor that a page of this list gave')
     .optional(),
 });
+
+/** Version 1 is the transcript that the session was first given. */
+const VERSION = /^[1-9]\d{0,5}$/;
 
 export const transcriptParameters = z.strictObject({
   format: z
     .enum(TRANSCRIPT_FORMATS, `one of ${TRANSCRIPT_FORMATS.join(', ')}`)
     .optional()
     .describe('json where neither this nor `Accept` says another; verbose_json is had by this alone'),
+  version: z
+    .string()
+    .regex(VERSION, 'a version of the list of transcripts, from 1')
+    .transform(Number)
+    .optional()
+    .describe('which transcript of the session; otherwise the newest that is completed'),
 });
+
+export const retranscriptionBody = z.strictObject({
+  model: z.string().describe('a model that is served here'),
+  language: choiceShape.language,
+  priority: choiceShape.priority,
+});
+
+export const versionSchema = z
+  .object({
+    version: z.int().describe('from 1, the transcript that the session was first given'),
+    model: z.string(),
+    language: z.string(),
+    state: z.string().describe('as that of a session'),
+    createdAt: z.iso.datetime().nullable(),
+  })
+  .openapi('Version');
+
+export const versionListSchema = z.object({ transcripts: z.array(versionSchema) }).openapi('VersionList');
 
 const lease = z.object({
   leaseId: z.string(),
@@ -61,6 +90,7 @@ export const sessionSchema = z
     model: z.string(),
     language: z.string(),
     priority: z.enum(PRIORITIES),
+    labels: z.array(z.string()).describe('each key:value, as given at the start'),
     attached: z.boolean().describe('a client is connected'),
     lease: lease.nullable().describe('the worker that serves the session'),
     epoch: z.int(),
@@ -78,23 +108,6 @@ export const sessionSchema = z
     error: z.object({ code: z.string(), detail: z.string().nullable() }).nullable(),
   })
   .openapi('Session');
-
-export const sessionListSchema = z
-  .object({
-    sessions: z.array(
-      z.object({
-        id: z.string(),
-        kind: z.string(),
-        state: z.string(),
-        model: z.string(),
-        worker: z.string().nullable(),
-        startedAt: z.iso.datetime(),
-        endedAt: z.iso.datetime().nullable(),
-      }),
-    ),
-    nextCursor: z.string().nullable().describe('give it as `cursor` for the next page; null on the last'),
-  })
-  .openapi('SessionList');
 
 export const workerListSchema = z
   .object({

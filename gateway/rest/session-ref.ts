@@ -4,7 +4,7 @@ import { NAME_PATTERN } from '../../workflows/contract.ts';
 import type { SessionRef } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { queryObject, targetOf } from '../protocol.ts';
+import { queryWithLists, targetOf } from '../protocol.ts';
 
 /** A name that cannot be one is answered like one that does not exist. */
 export function refOf(gateway: Gateway, request: Request): SessionRef {
@@ -14,4 +14,5 @@ export function refOf(gateway: Gateway, request: Request): SessionRef {
 }
 
 /** @throws Failure where a parameter is given twice */
-export const queryOf = (request: Request): Record<string, string> => queryObject(targetOf(request.url).query);
+export const queryOf = (request: Request): Record<string, string | string[]> =>
+  queryWithLists(targetOf(request.url).query);

@@ -1,31 +1,31 @@
-/** REST for sessions: post a file, list, look, read the transcript, cancel. */
+/** REST for sessions: post a file, list, look, read the transcript, cancel, delete. */
 import { Router } from 'express';
 import type { Request, Response } from 'express';
+import { objectKeys } from '../../workflows/contract.ts';
+import type { SessionRef } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { parseParameters } from '../protocol.ts';
+import { addFileOperations } from './file-operations.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { postSession } from './post-session.ts';
-import { listParameters } from './schemas.ts';
-import { queryOf, refOf } from './session-ref.ts';
+import { listSessions } from './session-list.ts';
+import { refOf } from './session-ref.ts';
 import { sessionOf } from './shown-session.ts';
 import { showTranscript } from './transcript.ts';
+
+/** How long a deletion is waited for before it is said to go on. */
+const ERASE_WAIT_MS = 15_000;
 
 export function sessionRoutes(gateway: Gateway): Router {
   const router = Router();
   router.post('/', (request, response) => postSession(gateway, request, response));
   router.get('/', (request, response) => listSessions(gateway, request, response));
   router.get('/:id', (request, response) => showSession(gateway, request, response));
-  router.delete('/:id', (request, response) => cancelSession(gateway, request, response));
+  router.delete('/:id', (request, response) => eraseSession(gateway, request, response));
   router.post('/:id/handover', (request, response) => handOverSession(gateway, request, response));
   router.get('/:id/transcript', (request, response) => showTranscript(gateway, request, response));
+  addFileOperations(router, gateway);
   return refuseOtherMethods(router);
-}
-
-async function listSessions(gateway: Gateway, request: Request, response: Response): Promise<void> {
-  const { limit, cursor } = parseParameters(listParameters, queryOf(request));
-  const page = await gateway.sessions.list(gateway.settings.tenant, limit, cursor ?? null);
-  response.json({ sessions: page.sessions, nextCursor: page.cursor });
 }
 
 async function showSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
@@ -33,13 +33,20 @@ async function showSession(gateway: Gateway, request: Request, response: Respons
   response.json(sessionOf(ref, await gateway.sessions.view(ref)));
 }
 
-async function cancelSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
+/** What is deleted is gone from lists, storage and histories; what Temporal has forgotten may still be in storage. */
+async function eraseSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
   const ref = refOf(gateway, request);
-  await gateway.sessions.cancel(ref).catch(async (error: unknown) => {
-    // A session that has ended cannot be cancelled any more, and is as it was.
-    if (!(error instanceof Failure && error.type === 'not_found' && (await gateway.sessions.exists(ref)))) throw error;
-  });
-  response.status(202).json(sessionOf(ref, await gateway.sessions.view(ref)));
+  if (!(await gateway.sessions.exists(ref)) && !(await hasObjects(gateway, ref))) {
+    throw new Failure('not_found', 'no such session');
+  }
+  const how = await gateway.erasures.erase(ref, ERASE_WAIT_MS);
+  if (how === 'erased') response.status(204).end();
+  else response.status(202).json({ id: ref.id, erasing: true });
+}
+
+async function hasObjects({ objects }: Gateway, ref: SessionRef): Promise<boolean> {
+  for await (const { bytes } of objects.list(objectKeys.session(ref))) return bytes >= 0;
+  return false;
 }
 
 async function handOverSession(gateway: Gateway, request: Request, response: Response): Promise<void> {

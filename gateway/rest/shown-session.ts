@@ -18,6 +18,7 @@ export function sessionOf(ref: SessionRef, view: SessionView, nowMs = Date.now()
     model: view.model,
     language: view.language,
     priority: view.priority,
+    labels: [...(view.labels ?? [])],
     attached: view.attached,
     lease: lease === null ? null : { leaseId: lease.leaseId, epoch: lease.epoch, workerId: lease.workerId },
     epoch: view.epoch,
@@ -39,11 +40,13 @@ function progressOf({ state, throughByte, audioEndByte }: SessionView): number |
 }
 
 /**
- * What is left takes as long, for its length, as what is done has taken since the file began to be transcribed, its waiting
- * for workers included. Null where nothing has been done yet, or nothing goes on.
+ * Until the time at which spans have been finished says that the last one will be. Where there are too few of them, or that
+ * time is over: what is left takes as long, for its length, as what is done has taken since the file began to be
+ * transcribed. Waiting for workers is included. Null where nothing has been done yet, or nothing goes on.
  */
 function remainingMsOf({ state, pace }: SessionView, progress: number | null, nowMs: number): number | null {
   if (state !== 'streaming' || pace === undefined || pace.share <= 0 || progress === null) return null;
+  if (pace.endMs !== null && pace.endMs > nowMs) return pace.endMs - nowMs;
   const elapsedMs = Math.max(0, nowMs - pace.sinceMs);
   return Math.round(((1 - progress) * elapsedMs) / pace.share);
 }

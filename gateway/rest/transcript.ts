@@ -8,6 +8,7 @@ import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { parseParameters } from '../protocol.ts';
 import { readSegments, readTranscript } from '../transcripts.ts';
+import { newestVersion } from '../versions.ts';
 import { failureOf } from './file-session.ts';
 import { transcriptParameters } from './schemas.ts';
 import { queryOf, refOf } from './session-ref.ts';
@@ -33,11 +34,19 @@ export async function showTranscript(gateway: Gateway, request: Request, respons
   const given = parseParameters(transcriptParameters, queryOf(request));
   const ref = refOf(gateway, request);
   const format = given.format ?? acceptedFormat(request);
-  const written = await readTranscript(gateway.objects, ref, format);
+  const version = given.version ?? (await newestVersion(gateway.objects, ref));
+  const written = await readTranscript(gateway.objects, ref, format, version);
+  if (written === null && version > 1) await refuseUnwritten(gateway, ref, version);
   const body = written === null ? render(await transcriptSoFar(gateway, ref), format) : Buffer.from(written);
   response.setHeader('Vary', 'Accept');
   response.setHeader('Content-Type', `${CONTENT_TYPES[format]}; charset=utf-8`);
   response.send(body);
+}
+
+async function refuseUnwritten({ files }: Gateway, ref: SessionRef, version: number): Promise<never> {
+  const { state, reason, detail } = await files.versionView(ref, version);
+  if (state === 'failed') throw failureOf(reason, detail);
+  throw new Failure('not_finished', `version ${version} is ${state}: its transcript is written at the end`);
 }
 
 function acceptedFormat(request: Request): TranscriptFormat {

@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import type { z } from 'zod';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
-import { parseParameters, queryObject, targetOf } from '../protocol.ts';
+import { LISTS, parseParameters, queryWithLists, targetOf } from '../protocol.ts';
 import { plainName } from './file-name.ts';
 import { isForm, receiveForm } from './form.ts';
 import type { FormFields } from './form.ts';
@@ -20,7 +20,7 @@ export interface Upload extends StoredUpload {
 }
 
 const MAX_FIELD_BYTES = 1024;
-const MAX_FIELDS = 16;
+const MAX_FIELDS = 32;
 
 /** @param check throws when the parameters are wrong; for a raw body before a byte is stored. */
 export async function receiveUpload(
@@ -29,7 +29,7 @@ export async function receiveUpload(
   check: (parameters: UploadParameters) => void,
   keeping: Keeping = 'store',
 ): Promise<Upload> {
-  const query = queryObject(targetOf(request.url).query);
+  const query = queryWithLists(targetOf(request.url).query);
   refuseLargeBody(gateway, request);
   const read = (given: object): UploadParameters => {
     const parameters = parseParameters(uploadParameters, given);
@@ -51,10 +51,15 @@ export async function receiveUpload(
 }
 
 /** Fields and query together: what is given more than once is not for us to choose from. */
-function once(fields: FormFields, query: Record<string, string>): Record<string, string> {
+function once(fields: FormFields, query: Record<string, string | string[]>): Record<string, string | string[]> {
   // Without a prototype: a field named `__proto__` is a field like any other.
-  const values = Object.assign(Object.create(null) as Record<string, string>, query);
-  for (const [name, [value = '', ...more]] of fields) {
+  const values = Object.assign(Object.create(null) as Record<string, string | string[]>, query);
+  for (const [name, given] of fields) {
+    const [value = '', ...more] = given;
+    if (LISTS.includes(name)) {
+      values[name] = [values[name] ?? [], ...given].flat();
+      continue;
+    }
     if (more.length > 0 || Object.hasOwn(values, name)) {
       throw new Failure('invalid_parameter', `${name}: given more than once`);
     }

@@ -30,7 +30,7 @@ import type {
   SessionView,
 } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
-import type { QueuedSession, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
+import type { QueuedSession, SessionFilter, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
 import { changesOf } from './changes.ts';
 import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
 import { Turn } from './turn.ts';
@@ -62,7 +62,7 @@ function atMostEvery<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
 }
 
 /** Which upload a file is made from, for whoever removes uploads; and what it was asked for with. */
-const uploadMemo = (spec: SessionSpec & Partial<FileInput>) => ({
+export const uploadMemo = (spec: SessionSpec & Partial<Pick<FileInput, 'uploadId' | 'fingerprint'>>) => ({
   ...(spec.uploadId === undefined ? {} : { uploadId: spec.uploadId }),
   ...(spec.fingerprint === undefined ? {} : { fingerprint: spec.fingerprint }),
 });
@@ -217,8 +217,8 @@ export class TemporalSessions implements SessionsPort {
     }
   }
 
-  list(tenant: string, limit: number, cursor: string | null) {
-    return this.#ask(() => this.#visibility.sessions(tenant, limit, cursor));
+  list(tenant: string, filter: SessionFilter, limit: number, cursor: string | null) {
+    return this.#ask(() => this.#visibility.sessions(tenant, filter, limit, cursor));
   }
 
   queue(model: string): Promise<QueuedSession[]> {

@@ -6,13 +6,15 @@ import type { Payload } from '@temporalio/common';
 import { WORKFLOW } from '../../workflows/contract.ts';
 import type { WorkerFacts, WorkerReport } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
-import type { QueuedSession, SessionSummary, SlotTimes, SlotUser, WorkerSummary } from '../ports.ts';
+import type { QueuedSession, SessionFilter, SessionSummary, SlotTimes, SlotUser, WorkerSummary } from '../ports.ts';
 
 /** One row of a visibility list: search attributes and memo are decoded. */
 export interface Row {
   readonly workflowId: string;
   readonly startMs: number;
   readonly closeMs: number | null;
+  /** Number of temporal.api.enums.v1.WorkflowExecutionStatus. */
+  readonly status: number;
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly memo: Readonly<Record<string, unknown>>;
 }
@@ -21,12 +23,45 @@ const MAX_ROWS = 1000;
 /** From how many ended sessions it is taken how long a slot is held. */
 const RECENT = 50;
 
-export const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+/** As a string of a visibility query, where the backslash escapes as in MySQL. */
+export const quoted = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 
 const workflowTypes = (...types: string[]): string => `WorkflowType IN (${types.map(quoted).join(', ')})`;
 
 const queuedFor = (model: string): string =>
   `ExecutionStatus = 'Running' AND LonghandModel = ${quoted(model)} AND LonghandState = 'queued'`;
+
+/** States in which a session is over. Whatever its last words were, one that does not run is in none of the others. */
+const OVER: readonly string[] = ['completed', 'stopped', 'cancelled', 'failed'];
+/** How a session is shown that was ended by Temporal: Failed, Canceled, Terminated, TimedOut. */
+const ENDED_OUTSIDE: Readonly<Record<number, string>> = { 3: 'failed', 4: 'cancelled', 5: 'failed', 7: 'failed' };
+
+function sessionQuery(tenant: string, filter: SessionFilter): string {
+  const { state, model, kind, startedAfter, startedBefore, labels } = filter;
+  return [
+    workflowTypes(WORKFLOW.session, WORKFLOW.file),
+    `LonghandTenant = ${quoted(tenant)}`,
+    "ExecutionStatus != 'ContinuedAsNew'",
+    ...(state === undefined ? [] : [stateClause(state)]),
+    ...(model === undefined ? [] : [`LonghandModel = ${quoted(model)}`]),
+    ...(kind === undefined ? [] : [`LonghandKind = ${quoted(kind)}`]),
+    ...(startedAfter === undefined ? [] : [startClause('>', startedAfter)]),
+    ...(startedBefore === undefined ? [] : [startClause('<', startedBefore)]),
+    ...labels.map((label) => `LonghandLabels = ${quoted(label)}`),
+  ].join(' AND ');
+}
+
+function stateClause(state: string): string {
+  const is = `LonghandState = ${quoted(state)}`;
+  if (!OVER.includes(state)) return `(${is} AND ExecutionStatus = 'Running')`;
+  const closed = `(${is} AND ExecutionStatus = 'Completed')`;
+  if (state === 'cancelled') return `(${closed} OR ExecutionStatus = 'Canceled')`;
+  return state === 'failed' ? `(${closed} OR ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut'))` : closed;
+}
+
+/** A session that an earlier version began has no time of its own but that of its present run. */
+const startClause = (than: '<' | '>', time: string): string =>
+  `(LonghandStartedAt ${than} ${quoted(time)} OR (LonghandStartedAt IS NULL AND StartTime ${than} ${quoted(time)}))`;
 
 type Time = { seconds?: { toString(): string } | null; nanos?: number | null } | null | undefined;
 const milliseconds = (time: Time): number | null =>
@@ -42,6 +77,10 @@ const decodeAll = (fields: Record<string, unknown> | null | undefined): Record<s
 
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 export const isoTime = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+
+/** Whether a file that has ended may have been started again. */
+const isRestartable = (attributes: Row['attributes']): boolean =>
+  attributes['LonghandKind'] === 'file' && attributes['LonghandState'] !== 'completed';
 
 const kindOf = ({ attributes }: Row): SlotUser => (attributes['LonghandKind'] === 'span' ? 'span' : 'live');
 
@@ -61,10 +100,26 @@ export class Visibility {
     this.#client = client;
   }
 
-  async sessions(tenant: string, limit: number, cursor: string | null) {
-    const which = `${workflowTypes(WORKFLOW.session, WORKFLOW.file)} AND LonghandTenant = ${quoted(tenant)}`;
-    const page = await this.#page(`${which} AND ExecutionStatus != 'ContinuedAsNew'`, limit, cursor);
-    return { sessions: page.rows.map(summaryOf), cursor: page.cursor };
+  async sessions(tenant: string, filter: SessionFilter, limit: number, cursor: string | null) {
+    const page = await this.#page(sessionQuery(tenant, filter), limit, cursor);
+    // SQLite finds a label by its words: whether there are signs or capitals between them is seen here.
+    const sessions = (await this.#lastLives(page.rows))
+      .map(summaryOf)
+      .filter(({ labels }) => filter.labels.every((label) => labels.includes(label)));
+    return { sessions, cursor: page.cursor };
+  }
+
+  /** Without the earlier lives of files that were restarted: the same session is listed once. */
+  async #lastLives(rows: readonly Row[]): Promise<readonly Row[]> {
+    const mayGoOn = rows.filter(({ closeMs, attributes }) => closeMs !== null && isRestartable(attributes));
+    if (mayGoOn.length === 0) return rows;
+    const ids = mayGoOn.map(({ workflowId }) => quoted(workflowId)).join(', ');
+    const lives = await this.#page(`WorkflowId IN (${ids}) AND ExecutionStatus != 'ContinuedAsNew'`, MAX_ROWS, null);
+    const newest = new Map<string, number>();
+    for (const { workflowId, startMs } of lives.rows) {
+      newest.set(workflowId, Math.max(startMs, newest.get(workflowId) ?? 0));
+    }
+    return rows.filter((row) => !mayGoOn.includes(row) || row.startMs >= (newest.get(row.workflowId) ?? 0));
   }
 
   /** Sessions that wait for a worker of the model, in the order in which Temporal is likely to serve them. */
@@ -154,41 +209,45 @@ export class Visibility {
 
   async #page(query: string, pageSize: number, cursor: string | null) {
     const { namespace } = this.#client.options;
-    const nextPageToken = cursor === null ? null : openCursor(cursor);
+    const nextPageToken = cursor === null ? null : openCursor(query, cursor);
     const request = { namespace, query, pageSize, nextPageToken };
     const answer = await this.#client.workflowService.listWorkflowExecutions(request);
-    const rows = answer.executions.map(({ execution, startTime, closeTime, searchAttributes, memo }): Row => ({
+    const rows = answer.executions.map(({ execution, startTime, closeTime, status, searchAttributes, memo }): Row => ({
       workflowId: execution?.workflowId ?? '',
       startMs: milliseconds(startTime) ?? 0,
       closeMs: milliseconds(closeTime),
+      status: status ?? 0,
       attributes: decodeAll(searchAttributes?.indexedFields),
       memo: decodeAll(memo?.fields),
     }));
-    return { rows, cursor: answer.nextPageToken.length === 0 ? null : wrapCursor(answer.nextPageToken) };
+    return { rows, cursor: answer.nextPageToken.length === 0 ? null : wrapCursor(query, answer.nextPageToken) };
   }
 }
 
-function summaryOf({ workflowId, startMs, closeMs, attributes, memo }: Row): SessionSummary {
+function summaryOf({ workflowId, startMs, closeMs, status, attributes, memo }: Row): SessionSummary {
   return {
     id: idOf(workflowId),
     kind: text(attributes['LonghandKind']) ?? 'live',
-    state: text(attributes['LonghandState']) ?? 'queued',
+    state: ENDED_OUTSIDE[status] ?? text(attributes['LonghandState']) ?? 'queued',
     model: text(attributes['LonghandModel']) ?? '',
+    labels: (attributes['LonghandLabels'] as readonly string[] | undefined) ?? [],
     worker: text(attributes['LonghandWorker']),
-    startedAt: text(memo['startedAt']) ?? new Date(startMs).toISOString(),
+    startedAt: new Date(text(attributes['LonghandStartedAt']) ?? text(memo['startedAt']) ?? startMs).toISOString(),
     endedAt: isoTime(closeMs),
   };
 }
 
 const CHECK_BYTES = 6;
-const checkOf = (token: Uint8Array): Buffer => createHash('sha256').update(token).digest().subarray(0, CHECK_BYTES);
+const checkOf = (query: string, token: Uint8Array): Buffer =>
+  createHash('sha256').update(query).update(token).digest().subarray(0, CHECK_BYTES);
 
-/** A page token of Temporal's with a check, so that a cursor that is none of ours is refused and not asked about. */
-const wrapCursor = (token: Uint8Array): string => Buffer.concat([checkOf(token), token]).toString('base64url');
+/** A page token of Temporal's with a check, so that a cursor that is none of this list's is refused and not asked about. */
+const wrapCursor = (query: string, token: Uint8Array): string =>
+  Buffer.concat([checkOf(query, token), token]).toString('base64url');
 
-function openCursor(cursor: string): Buffer {
+function openCursor(query: string, cursor: string): Buffer {
   const bytes = Buffer.from(cursor, 'base64url');
   const token = bytes.subarray(CHECK_BYTES);
-  if (token.length > 0 && checkOf(token).equals(bytes.subarray(0, CHECK_BYTES))) return token;
-  throw new Failure('invalid_parameter', 'cursor: one that a page of this list gave');
+  if (token.length > 0 && checkOf(query, token).equals(bytes.subarray(0, CHECK_BYTES))) return token;
+  throw new Failure('invalid_parameter', 'cursor: one that a page of this list gave, with the same parameters');
 }

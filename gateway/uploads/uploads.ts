@@ -33,6 +33,9 @@ export interface Upload extends UploadInfo {
 
 const noSuch = (): Failure => new Failure('not_found', 'no such upload: it is used up, has expired, or never was');
 
+const used = (): Failure =>
+  new Failure('upload_used', 'a session was started from this upload: each takes an upload of its own');
+
 export class Uploads {
   readonly #objects: ObjectsPort;
   readonly #tenant: string;
@@ -78,16 +81,27 @@ export class Uploads {
    * @throws Failure `not_found`, `upload_incomplete`, `upload_used`
    */
   async claim(id: string, session: string): Promise<Upload> {
-    const upload = await this.find(id);
-    if (upload.storedBytes < upload.bytes) {
-      throw new Failure('upload_incomplete', `${upload.storedBytes} of ${upload.bytes} bytes have come`);
-    }
+    const upload = await this.#whole(id);
     const key = objectKeys.uploadClaim(this.#tenant, id);
     if (await this.#objects.create(key, Buffer.from(session))) return upload;
     const owner = await this.#objects.get(key);
     if (owner === null) throw noSuch();
     if (Buffer.from(owner).toString('utf8') === session) return upload;
-    throw new Failure('upload_used', 'a session was started from this upload: each takes an upload of its own');
+    throw used();
+  }
+
+  /** An upload that a session could claim. @throws Failure `not_found`, `upload_incomplete`, `upload_used` */
+  async free(id: string, session: string): Promise<Upload> {
+    const upload = await this.#whole(id);
+    const owner = await this.owner(id);
+    if (owner !== null && owner !== session) throw used();
+    return upload;
+  }
+
+  async #whole(id: string): Promise<Upload> {
+    const upload = await this.find(id);
+    if (upload.storedBytes === upload.bytes) return upload;
+    throw new Failure('upload_incomplete', `${upload.storedBytes} of ${upload.bytes} bytes have come`);
   }
 
   /** The session that the upload was given to, or null. */

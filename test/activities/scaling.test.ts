@@ -44,7 +44,7 @@ function setup(units: ClusterUnit[], workers: ReportedWorker[], queue = { sessio
   };
   const scaling = createScaling(cluster, statistics, () => NOW_MS);
   const apply = (standing: number, burst = 0) =>
-    scaling.applyDecision({ model: 'en', decision: decision({ standing, burst }) });
+    scaling.applyDecision({ model: 'en', decision: decision({ standing, burst }), needed: true });
   return { scaling, cluster, drained, apply };
 }
 

@@ -7,6 +7,7 @@ import { conditions, intoReadme, machine, withLimit } from './report.ts';
 import { commits } from './series/commits.ts';
 import { connect } from './series/connect.ts';
 import { engine } from './series/engine.ts';
+import { file } from './series/file.ts';
 import { killed, stopped } from './series/failover.ts';
 import { history } from './series/history.ts';
 import { overload } from './series/overload.ts';
@@ -16,7 +17,7 @@ import { steady } from './series/steady.ts';
 import { markdown } from './table.ts';
 import type { Row } from './table.ts';
 
-const ALL: readonly Series[] = [steady, connect, killed, stopped, history, commits, queue, overload, engine];
+const ALL: readonly Series[] = [steady, connect, killed, stopped, history, commits, queue, file, overload, engine];
 const NAMES = ALL.map(({ name }) => name);
 /** A whole run ends by then, whatever hangs. */
 const LIMIT_MS = 12 * 60_000;

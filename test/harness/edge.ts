@@ -15,6 +15,8 @@ import type { Segment } from '../../workflows/contract.ts';
 import { watchAnswers } from './documented.ts';
 import { FakePools } from './fake-pools.ts';
 import { FakeWebhooks } from './fake-webhooks.ts';
+import { FakeBatches } from './fake-batches.ts';
+import { FakeFiles } from './fake-files.ts';
 import { FakeSessions } from './fake-sessions.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { connect } from './sockets.ts';
@@ -53,6 +55,8 @@ const settings: GatewaySettings = {
   origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
   uploadTtlMs: 3_600_000,
+  maxBatchItems: 5,
+  batchSideBySide: 4,
   maxUploadBytes: 100_000,
   prepareWaitMs: 1000,
   answerWaitMs: 60_000,
@@ -85,7 +89,9 @@ export class Backstage {
   readonly objects = new MemoryObjects();
   readonly pools = new FakePools();
   readonly sessions = new FakeSessions(this.objects);
+  readonly files = new FakeFiles(this.sessions);
   readonly webhooks = new FakeWebhooks();
+  readonly batches = new FakeBatches();
   readonly audioLog = new AudioLog(this.objects);
 }
 
@@ -102,14 +108,28 @@ export class Edge {
     const say = (level: Line['level']) => (facts: object, message: string) =>
       void this.lines.push({ level, facts, message });
     const log: Log = { info: say('info'), warn: say('warn'), error: say('error') };
-    const { objects, sessions, pools, audioLog, webhooks } = backstage;
+    const { objects, sessions, files, pools, audioLog, webhooks } = backstage;
     const address = { url: 'ws://gateway', instance: crypto.randomUUID() };
     const decoders = new LiveDecoders(decoderOptions);
-    const ours = { sessions, pools, webhooks, outbound: OUTBOUND, decoders, multipart: null };
+    const ours = {
+      sessions,
+      files,
+      pools,
+      webhooks,
+      outbound: OUTBOUND,
+      decoders,
+      multipart: null,
+      erasures: sessions,
+      batches: backstage.batches,
+    };
     const own = { address, objects, audioLog, log, ...ours };
     this.gateway = { ...own, settings: { ...settings, ...changes }, ...ports };
     this.server = buildGateway(this.gateway);
     this.#undocumented = watchAnswers(this.server.http);
+  }
+
+  get files(): FakeFiles {
+    return this.backstage.files;
   }
 
   get sessions(): FakeSessions {

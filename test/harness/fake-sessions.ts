@@ -1,6 +1,14 @@
 /** The workflows as a gateway sees them, in memory, by the same rules: a port's stand-in without Temporal. */
 import { Failure } from '../../gateway/failures.ts';
-import type { QueuedSession, SessionsPort, SessionSummary, SlotTimes, WorkerSummary } from '../../gateway/ports.ts';
+import type {
+  ErasuresPort,
+  QueuedSession,
+  SessionFilter,
+  SessionsPort,
+  SessionSummary,
+  SlotTimes,
+  WorkerSummary,
+} from '../../gateway/ports.ts';
 import { LOG_BYTES_PER_MS, objectKeys, sessionWorkflowId } from '../../workflows/contract.ts';
 import type {
   Attach,
@@ -38,7 +46,7 @@ export interface Asked {
   readonly facts?: object | undefined;
 }
 
-export class FakeSessions implements SessionsPort {
+export class FakeSessions implements SessionsPort, ErasuresPort {
   readonly asked: Asked[] = [];
   readonly files: FileInput[] = [];
   /** Thrown by every call while set: Temporal is away. */
@@ -323,6 +331,14 @@ export class FakeSessions implements SessionsPort {
     await this.#close(session);
   }
 
+  erasing: 'erased' | 'erasing' = 'erased';
+
+  async erase(ref: SessionRef, waitMs: number): Promise<'erased' | 'erasing'> {
+    await Promise.resolve();
+    this.#note('erase', { ref, facts: { waitMs } });
+    return this.erasing;
+  }
+
   queueLength(): Promise<number> {
     return Promise.resolve(this.waiting.length);
   }
@@ -350,9 +366,9 @@ export class FakeSessions implements SessionsPort {
     this.#note('drainWorker', { facts: { workerId } });
   }
 
-  async list(tenant: string, limit: number, cursor: string | null) {
+  async list(tenant: string, filter: SessionFilter, limit: number, cursor: string | null) {
     await Promise.resolve();
-    this.#note('list', { facts: { tenant, limit, cursor } });
+    this.#note('list', { facts: { tenant, filter, limit, cursor } });
     return this.page;
   }
 

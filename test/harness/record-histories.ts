@@ -10,11 +10,19 @@ import { recordingText } from '../../workers/cli/history/recording.ts';
 import type { HistoryEvent, Recording } from '../../workers/cli/history/recording.ts';
 import { redacted } from '../../workers/cli/history/redact.ts';
 import { openClient } from '../../infra/temporal.ts';
-import { sessionWorkflowId, spanWorkflowId, workerWorkflowId } from '../../workflows/contract.ts';
+import {
+  lanesWorkflowId,
+  sessionWorkflowId,
+  spanWorkflowId,
+  versionWorkflowId,
+  workerWorkflowId,
+} from '../../workflows/contract.ts';
+import { poolWorkflowId } from '../../workflows/pool/contract.ts';
 import { receiverWorkflowId, webhookWorkflowId } from '../../workflows/webhook/contract.ts';
 import { Caller, noise } from './caller.ts';
 import { postFile, wav } from './files.ts';
 import { FileServer } from './file-server.ts';
+import { giveWorkers } from './local-parent.ts';
 import { System } from './system.ts';
 import { WebhookReceiver } from './webhook-receiver.ts';
 
@@ -146,7 +154,7 @@ async function expired(system: System): Promise<void> {
 async function cancelled(system: System): Promise<void> {
   const caller = await call(system, 'live-cancelled');
   await caller.midSentenceAfter(0);
-  await send(system, 'DELETE', '/v1/sessions/live-cancelled');
+  await send(system, 'POST', '/v1/sessions/live-cancelled/cancel');
   await caller.done();
   await recordSession(system, 'live-cancelled');
 }
@@ -230,9 +238,43 @@ async function fileCancelled(system: System): Promise<void> {
     '/v1/sessions/file-cancelled',
     ({ spans }) => ((spans as { done: number } | null)?.done ?? 0) >= 1,
   );
-  await send(system, 'DELETE', '/v1/sessions/file-cancelled');
+  await send(system, 'POST', '/v1/sessions/file-cancelled/cancel');
   await untilState(system, 'file-cancelled', 'cancelled');
   await recordSession(system, 'file-cancelled');
+}
+
+/** Two channels, each with spans of its own, in the lanes of the tenant. */
+async function fileStereo(system: System): Promise<void> {
+  const stereo = wav(noise('file-stereo', 6000));
+  new DataView(stereo.buffer).setUint16(22, 2, true);
+  new DataView(stereo.buffer).setUint16(32, 4, true);
+  await postFile(system, stereo, '?session=file-stereo&channels=separate');
+  await recordSession(system, 'file-stereo');
+  await (
+    await fetch(`${system.httpUrl}/v1/sessions/file-stereo/transcripts`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'en' }),
+    })
+  ).text();
+  await record(system, 'file-version', versionWorkflowId({ tenant: 'default', id: 'file-stereo' }, 2));
+}
+
+async function fileStopped(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-stopped', 6000)), '?session=file-stopped&model=slow');
+  const path = '/v1/sessions/file-stopped';
+  await until(system, path, ({ spans }) => ((spans as { done: number } | null)?.done ?? 0) >= 1);
+  await send(system, 'POST', `${path}/stop`);
+  await untilState(system, 'file-stopped', 'stopped');
+  await recordSession(system, 'file-stopped');
+  await send(system, 'POST', `${path}/restart`);
+  await record(system, 'file-restarted', sessionWorkflowId({ tenant: 'default', id: 'file-stopped' }));
+}
+
+/** A file whose history is long enough several times over. */
+async function fileRotated(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-rotated', 30_000)), '?session=file-rotated');
+  await recordSession(system, 'file-rotated');
 }
 
 // ---- workers
@@ -287,6 +329,8 @@ async function recordAll(): Promise<void> {
     await fileCompleted(system);
     await fileRefused(system);
     await fileCancelled(system);
+    await fileStereo(system);
+    await fileStopped(system);
     await workerDrained(system);
     await workerLost(system);
   } finally {
@@ -303,6 +347,60 @@ async function recordNarrow(): Promise<void> {
   try {
     await rotated(system);
     await queued(system);
+    await fileRotated(system);
+    await record(system, 'lanes', lanesWorkflowId('default'));
+  } finally {
+    await system.stop();
+  }
+}
+
+const POOL = 'pool-scaled';
+
+/** A pool grows with its sessions and shrinks after them; an operator overrides, bounds, pauses. It never ends by itself. */
+async function poolScaled(): Promise<void> {
+  const system = await System.start({
+    models: { en: { engine: 'scripted', segmentMs: SEGMENT_MS } },
+    workers: 0,
+    settings: {
+      ...PATIENT,
+      LONGHAND_CLUSTER: 'parent',
+      LONGHAND_SLOTS: '1',
+      LONGHAND_WORKERS_MAX: '3',
+      LONGHAND_SCALING_TICK_MS: '1000',
+      LONGHAND_SCALE_DOWN_MS: '1000',
+      LONGHAND_KUBERNETES_DEADLINE_MS: '500',
+    },
+  });
+  try {
+    // Nobody gives workers at first.
+    await until(system, '/v1/pools/en', ({ fault }) => fault !== null);
+    giveWorkers(system);
+    const has = (wanted: number) => (pool: Record<string, unknown>) => {
+      const { workers } = (pool['observed'] ?? {}) as { workers?: { busy: number; idle: number; draining: number } };
+      return workers?.draining === 0 && workers.busy + workers.idle === wanted;
+    };
+    await until(system, '/v1/pools/en', has(1));
+    const calls = await Promise.all(['pool-a', 'pool-b'].map((id) => call(system, id, { ms: 16_000 })));
+    await until(system, '/v1/pools/en', has(3));
+    await Promise.all(calls.map((caller) => caller.done()));
+    await until(system, '/v1/pools/en', has(1));
+    const put = (path: string, json: object) =>
+      fetch(`${system.httpUrl}/v1/pools/en/${path}`, {
+        method: 'PUT',
+        body: JSON.stringify(json),
+        headers: { 'content-type': 'application/json' },
+      });
+    await put('override', { workers: 2, until: new Date(Date.now() + 600_000).toISOString(), by: 'desk' });
+    await put('override', { workers: 99, until: new Date(Date.now() + 600_000).toISOString(), by: 'desk' });
+    await until(system, '/v1/pools/en', has(2));
+    await send(system, 'DELETE', '/v1/pools/en/override');
+    await put('limits', { minWorkers: 1, maxWorkers: 1 });
+    await until(system, '/v1/pools/en', has(1));
+    await send(system, 'POST', '/v1/pools/en/pause');
+    const client = openClient(system.temporal.address, 'default');
+    await client.workflow.getHandle(poolWorkflowId('en')).terminate();
+    await client.connection.close();
+    await record(system, POOL, poolWorkflowId('en'));
   } finally {
     await system.stop();
   }
@@ -383,7 +481,8 @@ async function recordTold(): Promise<void> {
 if (chosen.length === 0) await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
 if (chosen.length === 0 || chosen.some((name) => TOLD.includes(name))) await recordTold();
-if (chosen.length === 0 || chosen.some((name) => !TOLD.includes(name))) {
+if (chosen.length === 0 || chosen.includes(POOL)) await poolScaled();
+if (chosen.length === 0 || chosen.some((name) => name !== POOL && !TOLD.includes(name))) {
   await recordAll();
   await recordNarrow();
 }

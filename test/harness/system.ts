@@ -24,7 +24,10 @@ export class Part {
   readonly #way: Settings;
   readonly #logFile: string;
   #child: ChildProcess | null = null;
+  /** What the process says over its channel once it runs, e.g. asks its parent for workers. */
+  heard: ((message: unknown, reply: (answer: object) => void) => void) | null = null;
   #ready: Readonly<Record<string, unknown>> = {};
+  #exited: Promise<[code: number | null, signal: NodeJS.Signals | null]> | null = null;
 
   constructor(name: string, entry: string, settings: Settings, logFile: string, way: Settings = {}) {
     this.name = name;
@@ -38,6 +41,11 @@ export class Part {
     const pid = this.#child?.pid;
     if (pid === undefined) throw new Error(`${this.name} is not running`);
     return pid;
+  }
+
+  /** How the process that was started last ends, by whatever cause. */
+  get exited(): Promise<[code: number | null, signal: NodeJS.Signals | null]> {
+    return this.#exited ?? Promise.reject(new Error(`${this.name} was not started`));
   }
 
   /** What the process said when it was ready. */
@@ -56,6 +64,8 @@ export class Part {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
+    this.#exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+    child.on('message', (message) => this.heard?.(message, (answer) => child.send(answer)));
     const log = createWriteStream(this.#logFile, { flags: 'a' });
     child.stdout?.pipe(log);
     child.stderr?.pipe(log);

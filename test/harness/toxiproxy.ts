@@ -2,11 +2,11 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from '../../infra/processes/ports.ts';
+import { findGo } from './go.ts';
 import { program } from './program.ts';
 
 const run = promisify(execFile);
@@ -146,20 +146,6 @@ export async function startToxiproxy(suite: string): Promise<Toxiproxy | null> {
     } catch (error) {
       if (attempt === START_TRIES) throw error;
     }
-  }
-}
-
-/** Go on PATH, or where its own archive puts it. */
-async function findGo(): Promise<string> {
-  const usual = '/usr/local/go/bin/go';
-  try {
-    await run('go', ['version']);
-    return 'go';
-  } catch {
-    await access(usual).catch(() => {
-      throw new Error(`there is no go on PATH and none at ${usual}`);
-    });
-    return usual;
   }
 }
 

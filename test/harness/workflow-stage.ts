@@ -151,7 +151,7 @@ export class Stage {
   }
 
   async #prepare(workflowBundle: WorkflowBundle): Promise<void> {
-    const types = { Keyword: 2, Int: 3, Datetime: 6 } as const;
+    const types = { Keyword: 2, Int: 3, Datetime: 6, KeywordList: 7 } as const;
     const searchAttributes: Record<string, number> = {};
     for (const [name, type] of Object.entries(SEARCH_ATTRIBUTES)) searchAttributes[name] = types[type];
     await this.env.connection.operatorService.addSearchAttributes({ namespace: 'default', searchAttributes });

@@ -207,7 +207,7 @@ test('a cursor that no page gave, and a live client for a file, are told what is
 
 test('cancelling a session that has ended changes nothing, and is no error', async () => {
   await finishedFile(system, 'a-file');
-  const answer = await fetch(`${system.httpUrl}/v1/sessions/a-file`, { method: 'DELETE' });
+  const answer = await fetch(`${system.httpUrl}/v1/sessions/a-file/cancel`, { method: 'POST' });
   expect(answer.status).toBe(202);
   expect(await answer.json()).toMatchObject({ state: 'completed', attached: false });
 });

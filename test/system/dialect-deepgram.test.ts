@@ -132,6 +132,23 @@ describe('pre-recorded', () => {
     expect(raw.data.results.channels[0]?.alternatives?.[0]?.transcript).toBe(text);
   }, 30_000);
 
+  test('multichannel: each channel has its own words', async () => {
+    const right = noise('deepgram-right', 5000);
+    const both = Buffer.alloc(2 * audio.length);
+    for (let at = 0; at < audio.length; at += 2) {
+      audio.copy(both, 2 * at, at, at + 2);
+      right.copy(both, 2 * at + 2, at, at + 2);
+    }
+    const raw = { encoding: 'linear16', sample_rate: 16_000, channels: 2, multichannel: 'true', utterances: 'true' };
+    const { data } = await transcribed(both, raw);
+    expect(data.metadata.channels).toBe(2);
+    expect(data.results.channels.map(({ alternatives }) => alternatives?.[0]?.transcript)).toEqual([
+      await expected(),
+      (await undisturbed(right, SEGMENT_MS)).join(' '),
+    ]);
+    expect(new Set(data.results.utterances?.map(({ channel }) => channel))).toEqual(new Set([0, 1]));
+  }, 60_000);
+
   test('audio at an address, and the result sent to one: received once it answers, unsigned, in Deepgram’s form', async () => {
     const text = await expected();
     const far = await new WebhookReceiver().listen();

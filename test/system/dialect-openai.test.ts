@@ -11,6 +11,7 @@ import { System } from '../harness/system.ts';
 import { tlsProxy } from '../harness/tls-proxy.ts';
 import type { TlsProxy } from '../harness/tls-proxy.ts';
 import { untilHolds } from '../harness/until.ts';
+import { upsampled } from '../harness/upsampled.ts';
 import { readSpeech } from '../speech/speech.ts';
 
 const SEGMENT_MS = 500;
@@ -120,17 +121,6 @@ class Realtime {
   }
 }
 
-/** Linear: 16 kHz to 24 kHz. */
-function upsampled(pcm: Uint8Array): Buffer {
-  const from = new Int16Array(Buffer.from(pcm).buffer.slice(0));
-  const to = Int16Array.from({ length: Math.floor((from.length * 3) / 2) }, (_, i) => {
-    const at = (i * 2) / 3;
-    const [a = 0, b = a] = [from[Math.floor(at)], from[Math.floor(at) + 1]];
-    return a + (b - a) * (at % 1);
-  });
-  return Buffer.from(to.buffer);
-}
-
 describe('files', () => {
   test('a transcription is that of the session, in every format', async () => {
     const audio = noise('openai', 12_000);
@@ -220,7 +210,7 @@ describe('files', () => {
 
 describe('Realtime', () => {
   test('turns are the finals of the session, which is moved to another worker in the middle and nobody notices', async () => {
-    const audio = Buffer.from(alawmulaw.mulaw.encode(new Int16Array(noise('realtime', 6000).buffer.slice(0, 96_000))));
+    const audio = Buffer.from(alawmulaw.mulaw.encode(new Int16Array(Uint8Array.from(noise('realtime', 3000)).buffer)));
     const realtime = new Realtime();
     const id = await realtime.begin('audio/pcmu', 'whisper-1', true);
     const before = async () => ((await system.json(`/v1/sessions/${id}`)) as { epoch: number }).epoch;
@@ -293,11 +283,11 @@ describe('real speech', () => {
     const { pcm } = await readSpeech('jfk.wav');
     const realtime = new Realtime();
     await realtime.begin('audio/pcm', 'gpt-4o-transcribe', false);
-    // "And so, my fellow Americans": the end of the word is cut off.
-    realtime.append(upsampled(pcm.subarray(0, 2200 * 32)));
+    // "And so, my fellow Americans", and 400 ms more: too short a pause for the recogniser to end the turn by itself.
+    realtime.append(upsampled(pcm.subarray(0, 2600 * 32)));
     realtime.commit();
-    expect((await realtime.next(COMPLETED)).transcript).toMatch(/fellow/i);
-    realtime.append(Buffer.alloc(48 * 2000));
+    expect((await realtime.next(COMPLETED)).transcript).toMatch(/so,? my fellow/i);
+    realtime.append(upsampled(pcm.subarray(2600 * 32, 3100 * 32)));
     realtime.commit();
     expect((await realtime.next(COMPLETED, 2)).transcript).toBe('');
     realtime.socket.close();

@@ -89,7 +89,7 @@ test('a form with its fields after the file is taken, and an id that exists is r
 test('a file that is cancelled stops, gives its slots back, and says so', async () => {
   await postFile(system, wav(noise('cancelled', 120_000)), '?session=cancelled');
   await untilSomeSpansAreDone('cancelled');
-  expect((await fetch(`${system.httpUrl}/v1/sessions/cancelled`, { method: 'DELETE' })).status).toBe(202);
+  expect((await fetch(`${system.httpUrl}/v1/sessions/cancelled/cancel`, { method: 'POST' })).status).toBe(202);
   await until('/v1/sessions/cancelled', (session) => session['state'] === 'cancelled');
   await until('/v1/workers', ({ workers }) =>
     (workers as { sessions: string[] }[]).every(({ sessions }) => sessions.length === 0),

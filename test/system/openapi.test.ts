@@ -3,11 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import type { WebSocket } from 'ws';
 import { noise } from '../harness/caller.ts';
+import { documentedFetch } from '../harness/documented.ts';
 import { finishedFile, wav } from '../harness/files.ts';
 import { checkerOf, pointerPart } from '../harness/schemas.ts';
 import type { Checker } from '../harness/schemas.ts';
 import { connect } from '../harness/sockets.ts';
 import { System } from '../harness/system.ts';
+import { untilHolds } from '../harness/until.ts';
 import { until } from '../harness/until.ts';
 import { WebhookReceiver } from '../harness/webhook-receiver.ts';
 
@@ -28,6 +30,9 @@ beforeAll(async () => {
     models: { en: { engine: 'scripted', segmentMs: 400 }, unserved: { engine: 'scripted' } },
     settings: {
       LONGHAND_WORKER_SILENCE_MS: '5000',
+      // The process that starts this orchestrator has no workers to give: the pool says so.
+      LONGHAND_CLUSTER: 'parent',
+      LONGHAND_KUBERNETES_DEADLINE_MS: '200',
       LONGHAND_OUTBOUND_ALLOW: '127.0.0.1',
       LONGHAND_WEBHOOK_SECRET: `whsec_${Buffer.alloc(24).toString('base64')}`,
     },
@@ -43,7 +48,7 @@ async function call(operation: string, path: string, status: number, init: Reque
   const answer = await fetch(`${system.httpUrl}${path}`, { ...init, method });
   expect({ operation, status: answer.status }).toEqual({ operation, status });
   const type = answer.headers.get('content-type')?.split(';')[0] ?? '';
-  const isJson = /json$/.test(type);
+  const isJson = /[/+]json$/.test(type);
   const body: unknown = isJson ? await answer.json() : await answer.text();
   const at = ['paths', template, method.toLowerCase(), 'responses', String(status), 'content', type, 'schema'];
   const faults = openApi.faults(`/${at.map(pointerPart).join('/')}`, body);
@@ -79,9 +84,10 @@ test('a file: posted, looked at, listed, read in each format', async () => {
   const { segments } = await finishedFile(system, 'described');
   expect(segments.length).toBeGreaterThan(0);
   await call(`GET ${session}`, '/v1/sessions/described', 200);
-  for (const format of ['json', 'txt', 'srt', 'vtt']) {
+  for (const format of ['json', 'verbose_json', 'txt', 'srt', 'vtt', 'tsv']) {
     await call(`GET ${transcript}`, `/v1/sessions/described/transcript?format=${format}`, 200);
   }
+  await call(`GET ${session}/events`, '/v1/sessions/described/events', 200);
   const page = (await call(`GET ${sessions}`, `${sessions}?limit=1`, 200)) as { sessions: unknown[] };
   expect(page.sessions).toHaveLength(1);
 });
@@ -97,7 +103,7 @@ test('a live session: served, waiting, cancelled', async () => {
   const { workers } = (await call('GET /v1/workers', '/v1/workers', 200)) as { workers: unknown[] };
   expect(workers).toHaveLength(1);
   await call(`POST ${session}/handover`, '/v1/sessions/spoken/handover', 202);
-  await call(`DELETE ${session}`, '/v1/sessions/spoken', 202);
+  await call(`POST ${session}/cancel`, '/v1/sessions/spoken/cancel', 202);
   await inbox.closed;
 });
 
@@ -114,6 +120,8 @@ test.each([
 test('reads that are refused', async () => {
   await call(`GET ${session}`, '/v1/sessions/nobody', 404);
   await call(`DELETE ${session}`, '/v1/sessions/nobody', 404);
+  await call(`POST ${session}/cancel`, '/v1/sessions/nobody/cancel', 404);
+  await call(`GET ${session}/events`, '/v1/sessions/nobody/events', 404);
   await call(`GET ${transcript}`, '/v1/sessions/nobody/transcript', 404);
   await call(`GET ${transcript}`, '/v1/sessions/described/transcript?format=doc', 400);
   await call(`GET ${sessions}`, `${sessions}?limit=0`, 400);
@@ -124,8 +132,92 @@ test('reads that are refused', async () => {
   });
   await call(`POST ${session}/handover`, '/v1/sessions/waiting/handover', 409);
   await call(`POST ${session}/handover`, '/v1/sessions/nobody/handover', 404);
-  await call(`DELETE ${session}`, '/v1/sessions/waiting', 202);
+  await call(`POST ${session}/cancel`, '/v1/sessions/waiting/cancel', 202);
 });
+
+const asJson = (body: object): RequestInit => ({
+  body: JSON.stringify(body),
+  headers: { 'content-type': 'application/json' },
+});
+
+test('an upload by tus: begun, looked at, written, ended, used; a presigned one needs S3', async () => {
+  const uploads = '/v1/uploads';
+  const upload = '/v1/uploads/{id}';
+  const bytes = new Uint8Array(wav(noise('uploaded', 400)));
+  const tus = { 'tus-resumable': '1.0.0' };
+  const begin = async (): Promise<string> => {
+    const headers = { ...tus, 'upload-length': String(bytes.length) };
+    const answer = await documentedFetch(system.httpUrl, uploads, { method: 'POST', headers });
+    seen.add(`POST ${uploads} ${answer.status}`);
+    return answer.headers.get('location') ?? '';
+  };
+  const at = await begin();
+  const headers = { ...tus, 'upload-offset': '0', 'content-type': 'application/offset+octet-stream' };
+  await documentedFetch(system.httpUrl, at, { method: 'PATCH', headers, body: bytes });
+  seen.add(`PATCH ${upload} 200`);
+  await documentedFetch(system.httpUrl, at, { method: 'HEAD', headers: tus });
+  seen.add(`HEAD ${upload} 200`);
+  expect(await call(`GET ${upload}`, at, 200)).toMatchObject({ complete: true });
+  await call(`POST ${sessions}`, sessions, 202, asJson({ uploadId: at.split('/').at(-1) }));
+  await documentedFetch(system.httpUrl, await begin(), { method: 'DELETE' });
+  seen.add(`DELETE ${upload} 200`);
+  await call(`POST ${uploads}`, uploads, 501, asJson({ presigned: { bytes: 10 } }));
+  const parts = [{ partNumber: 1, etag: 'x' }];
+  await call(`POST ${upload}/complete`, `${uploads}/nobody/complete`, 404, asJson({ parts }));
+  // With S3: test/gateway/uploads/presigned.test.ts.
+  seen.add(`POST ${upload}/complete 200`);
+});
+
+test('a batch: begun, looked at, listed, cancelled, its results read', async () => {
+  const batches = '/v1/batches';
+  const batch = '/v1/batches/{id}';
+  const items = [{ url: 'http://127.0.0.1:9/nothing.wav', model: 'unserved' }];
+  const { id } = (await call(`POST ${batches}`, batches, 202, asJson({ items }))) as { id: string };
+  await call(`GET ${batch}`, `${batches}/${id}?limit=1`, 200);
+  await call(`GET ${batches}`, `${batches}?limit=1`, 200);
+  await call(`GET ${batch}/results`, `${batches}/${id}/results`, 200);
+  await call(`POST ${batch}/cancel`, `${batches}/${id}/cancel`, 202);
+  await call(`POST ${batches}`, batches, 400, asJson({ items: [] }));
+  await call(`GET ${batch}`, `${batches}/nobody`, 404);
+  await call(`POST ${batch}/cancel`, `${batches}/nobody/cancel`, 404);
+});
+
+test('a session deleted: nothing of it is left', async () => {
+  const answer = await documentedFetch(system.httpUrl, '/v1/sessions/spoken', { method: 'DELETE' });
+  seen.add(`DELETE ${session} 200`);
+  expect([202, 204]).toContain(answer.status);
+});
+
+test('a file: stopped, restarted, cancelled; its audio transcribed again, its transcripts listed', async () => {
+  const body = new Uint8Array(wav(noise('to be stopped', 2000)));
+  await call(`POST ${sessions}`, `${sessions}?session=to-be-stopped&model=unserved`, 202, { body });
+  await call(`POST ${session}/stop`, '/v1/sessions/to-be-stopped/stop', 202);
+  await untilHolds(
+    async () => ((await system.json('/v1/sessions/to-be-stopped')) as { state: string }).state === 'stopped',
+  );
+  expect(await call(`POST ${session}/stop`, '/v1/sessions/to-be-stopped/stop', 409)).toMatchObject({
+    code: 'wrong_state',
+  });
+  await call(`GET ${transcript}`, '/v1/sessions/to-be-stopped/transcript', 200);
+  await call(`POST ${session}/restart`, '/v1/sessions/to-be-stopped/restart', 202);
+  await call(`POST ${session}/restart`, '/v1/sessions/described/restart', 409);
+  await call(`POST ${session}/cancel`, '/v1/sessions/to-be-stopped/cancel', 202);
+  await call(`POST ${session}/cancel`, '/v1/sessions/nobody/cancel', 404);
+  const headers = { 'content-type': 'application/json' };
+  const again = { body: JSON.stringify({ model: 'en' }), headers };
+  await call(`POST ${session}/transcripts`, '/v1/sessions/described/transcripts', 202, again);
+  await call(`POST ${session}/transcripts`, '/v1/sessions/described/transcripts', 400, { body: '{}', headers });
+  await untilHolds(async () => {
+    const list = (await call(`GET ${session}/transcripts`, '/v1/sessions/described/transcripts', 200)) as {
+      transcripts: { state: string }[];
+    };
+    return list.transcripts.map(({ state }) => state).join() === 'completed,completed';
+  });
+  expect(await call(`GET ${transcript}`, '/v1/sessions/described/transcript?version=2', 200)).toMatchObject({
+    version: 2,
+  });
+  await call(`GET ${transcript}`, '/v1/sessions/described/transcript?version=3', 404);
+}, 60_000);
 
 test('a webhook: told, given up, sent again, its receiver enabled; what is sent is as described', async () => {
   const receiver = await new WebhookReceiver().listen();
@@ -158,6 +250,26 @@ test('a webhook: told, given up, sent again, its receiver enabled; what is sent 
   }
 });
 
+test('a pool: looked at, overridden, bounded, paused; and what is refused', async () => {
+  const one = '/v1/pools/{id}';
+  const at = (rest = '') => `/v1/pools/en${rest}`;
+  const put = (json: object) => ({ body: JSON.stringify(json), headers: { 'content-type': 'application/json' } });
+  const until = new Date(Date.now() + 60_000).toISOString();
+  await call('GET /v1/pools', '/v1/pools', 200);
+  await call(`GET ${one}`, at(), 200);
+  await call(`GET ${one}`, '/v1/pools/none', 404);
+  const overridden = await call(`PUT ${one}/override`, at('/override'), 200, put({ workers: 1, until, by: 'desk' }));
+  expect(overridden).toMatchObject({ override: { workers: 1, until, by: 'desk' } });
+  await call(`PUT ${one}/override`, at('/override'), 400, put({ workers: 99, until, by: 'desk' }));
+  await call(`PUT ${one}/override`, at('/override'), 400, put({ workers: 1, until: 'soon', by: 'desk' }));
+  expect(await call(`DELETE ${one}/override`, at('/override'), 200)).toMatchObject({ override: null });
+  await call(`PUT ${one}/limits`, at('/limits'), 200, put({ minWorkers: 1, maxWorkers: 1 }));
+  await call(`PUT ${one}/limits`, at('/limits'), 400, put({ minWorkers: 2, maxWorkers: 1 }));
+  expect(await call(`DELETE ${one}/limits`, at('/limits'), 200)).toMatchObject({ limits: null });
+  expect(await call(`POST ${one}/pause`, at('/pause'), 200)).toMatchObject({ paused: true });
+  expect(await call(`POST ${one}/resume`, at('/resume'), 200)).toMatchObject({ paused: false });
+});
+
 test('every kind of message of the live protocol comes as docs/asyncapi.yaml describes it', async () => {
   const yaml = await readFile(new URL('../../docs/asyncapi.yaml', import.meta.url), 'utf8');
   const asyncApi = checkerOf(parse(yaml) as object, 'draft-07');
@@ -182,7 +294,9 @@ test('health, a worker drained, and no operation of the document is left uncalle
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  expect(operations.filter((operation) => !seen.has(`${operation} 200`) && !seen.has(`${operation} 202`))).toEqual([]);
+  expect(
+    operations.filter((operation) => ![200, 201, 202].some((status) => seen.has(`${operation} ${status}`))),
+  ).toEqual([]);
 });
 
 /** All that a client is told until the connection closes. */

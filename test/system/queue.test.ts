@@ -53,7 +53,7 @@ test('a session that waits is cancelled without ever having had a worker', async
   const queued = waiting.caller.next('queued');
   await waiting.caller.call();
   await queued;
-  const answer = await fetch(`${system.httpUrl}/v1/sessions/gives-up`, { method: 'DELETE' });
+  const answer = await fetch(`${system.httpUrl}/v1/sessions/gives-up/cancel`, { method: 'POST' });
   expect(answer.status).toBe(202);
   expect(await waiting.caller.done()).toMatchObject({ state: 'cancelled', segments: 0 });
   await talking.caller.done();

@@ -115,7 +115,7 @@ test('the end of a live session is told, whether it came to its end or was cance
   });
   const caller = await call('hung-up', '/hung-up');
   await caller.midSentenceAfter(0);
-  await fetch(`${system.httpUrl}/v1/sessions/hung-up`, { method: 'DELETE' });
+  await fetch(`${system.httpUrl}/v1/sessions/hung-up/cancel`, { method: 'POST' });
   await caller.done();
   const [cancelled] = await receiver.untilAsked('/hung-up');
   expect(cancelled?.event).toMatchObject({ type: 'session.cancelled', data: { state: 'cancelled', error: null } });

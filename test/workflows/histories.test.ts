@@ -32,9 +32,12 @@ test('every workflow is among them, a session of several runs, and every outcome
   const runs = (await Promise.all(files.map(runsOf))).flat();
   expect([...new Set(runs.map(({ workflowType }) => workflowType))].sort()).toEqual([
     'file',
+    'lanes',
+    'pool',
     'receiver',
     'session',
     'span',
+    'version',
     'webhook',
     'worker',
   ]);
@@ -44,7 +47,7 @@ test('every workflow is among them, a session of several runs, and every outcome
   const whys = values.map((value) => (value as { why?: unknown } | null)?.why).filter((why) => typeof why === 'string');
   for (const why of ['end', 'rotate', 'paused', 'handedOver', 'engineFailed']) expect(whys).toContain(why);
   const states = values.map((value) => (value as { state?: unknown } | null)?.state);
-  for (const state of ['completed', 'cancelled', 'failed']) expect(states).toContain(state);
+  for (const state of ['completed', 'stopped', 'cancelled', 'failed']) expect(states).toContain(state);
 });
 
 test('no word that was said is in the recordings', async () => {

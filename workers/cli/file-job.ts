@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { idOfKey } from '../../gateway/rest/idempotency.ts';
 import type { TranscriptFormat } from '../../workflows/contract.ts';
 import { CliError, Refused } from './failure.ts';
 import { fileBytes, unreadable } from './input-file.ts';
@@ -11,9 +12,9 @@ import type { Patience } from './patience.ts';
 import type { Row } from './progress-board.ts';
 import type { RestClient, Session, UploadQuery } from './rest-client.ts';
 
-export interface FileJob {
+/** A file that becomes a session. */
+export interface SessionJob {
   readonly path: string;
-  readonly format: TranscriptFormat;
   /** Model, language, priority. */
   readonly parameters: UploadQuery;
   readonly row: Row;
@@ -21,6 +22,12 @@ export interface FileJob {
   readonly signal: AbortSignal;
   /** The service has the file: from here on its session goes on by itself. */
   readonly uploaded: (id: string) => void;
+  /** Idempotency-Key: the session follows from it, and a file that it was sent for before is not sent again. */
+  readonly key?: string;
+}
+
+export interface FileJob extends SessionJob {
+  readonly format: TranscriptFormat;
 }
 
 /** Of the bar; the rest is the transcription. */
@@ -41,19 +48,50 @@ const DOING: Record<Session['state'], string> = {
 
 /** Answers the transcript. @throws CliError that says what was wrong with this file */
 export async function transcribeFile(rest: RestClient, job: FileJob): Promise<string> {
-  const { patience, signal } = job;
   try {
-    const id = await upload(rest, job);
-    job.uploaded(id);
-    await untilCompleted(rest, id, job);
-    return await patiently(() => rest.transcript(id, job.format), patience, signal);
+    const id = await fileSession(rest, job);
+    return await patiently(() => rest.transcript(id, job.format), job.patience, job.signal);
   } finally {
     job.row.end();
   }
 }
 
+/** Answers the file's session, once it is completed. @throws CliError that says what was wrong with this file */
+export async function fileSession(rest: RestClient, job: SessionJob): Promise<string> {
+  const id = job.key === undefined ? await upload(rest, job) : await uploadOnce(rest, job, job.key);
+  job.uploaded(id);
+  await untilCompleted(rest, id, job);
+  return id;
+}
+
+/** The id follows from the key: where the session is there, nothing is sent. */
+async function uploadOnce(rest: RestClient, job: SessionJob, key: string): Promise<string> {
+  const id = idOfKey('session', key);
+  const isThere = await patiently(
+    () =>
+      rest.session(id).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof Refused && error.code === 'not_found') return false;
+          throw error;
+        },
+      ),
+    job.patience,
+    job.signal,
+  );
+  if (isThere) return id;
+  const bytes = await fileBytes(job.path);
+  const query = { ...job.parameters, filename: basename(job.path) };
+  const send = () =>
+    rest.upload(query, counted(job, bytes), job.signal, key).catch((error: unknown) => {
+      throw readFault(error) ?? error;
+    });
+  await patiently(send, job.patience, job.signal);
+  return id;
+}
+
 /** Under an id of our own: when the answer is lost, the second attempt finds that the first one came through. */
-async function upload(rest: RestClient, job: FileJob): Promise<string> {
+async function upload(rest: RestClient, job: SessionJob): Promise<string> {
   const bytes = await fileBytes(job.path);
   const session = randomUUID();
   const query = { ...job.parameters, session, filename: basename(job.path) };
@@ -69,7 +107,7 @@ async function upload(rest: RestClient, job: FileJob): Promise<string> {
   return session;
 }
 
-async function* counted({ path, row }: FileJob, bytes: number): AsyncGenerator<Uint8Array> {
+async function* counted({ path, row }: SessionJob, bytes: number): AsyncGenerator<Uint8Array> {
   let sent = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Uint8Array>) {
     yield chunk;
@@ -86,7 +124,7 @@ function readFault(error: unknown): CliError | null {
   return null;
 }
 
-async function untilCompleted(rest: RestClient, id: string, { row, patience, signal }: FileJob): Promise<void> {
+async function untilCompleted(rest: RestClient, id: string, { row, patience, signal }: SessionJob): Promise<void> {
   for (let everyMs: number = POLL_MS.least; ; everyMs = Math.min(everyMs * 1.2, POLL_MS.most)) {
     const session = await patiently(() => rest.session(id), patience, signal);
     const { state, progress, error } = session;

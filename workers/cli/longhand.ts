@@ -1,8 +1,10 @@
 /** `npx longhand`: the command line. One file for each command; a failure is a line, never a stack trace. */
 import { Command, CommanderError } from 'commander';
 import { ConfigError, readConfig } from '../../infra/config.ts';
+import { batchCommand } from './batch.ts';
 import { cancelCommand } from './cancel.ts';
 import { configCommand } from './config.ts';
+import { exportCommand } from './export.ts';
 import { CliError, EXIT } from './failure.ts';
 import { liveCommand } from './live.ts';
 import { recordCommand } from './record.ts';
@@ -11,12 +13,15 @@ import { sessionsCommand } from './sessions.ts';
 import { showCommand } from './show.ts';
 import { simulateCommand } from './simulate.ts';
 import { transcribeCommand } from './transcribe.ts';
+import { watchCommand } from './watch.ts';
+import { poolsCommand } from './pools.ts';
 import { workersCommand } from './workers.ts';
 
 const EXAMPLES = `
 Examples:
   npx longhand transcribe talk.mp3                  the words of a file
   npx longhand transcribe *.wav --format srt --output subtitles
+  npx longhand batch calls/ --out texts/            folders; run again, it goes on
   npx longhand live talk.wav                        as it is spoken
   arecord -t raw -f S16_LE -r 16000 | npx longhand live -
   npx longhand sessions
@@ -31,10 +36,14 @@ function buildProgram(): Command {
     .exitOverride();
   const commands = [
     transcribeCommand,
+    batchCommand,
+    watchCommand,
     liveCommand,
     sessionsCommand,
+    exportCommand,
     showCommand,
     workersCommand,
+    poolsCommand,
     cancelCommand,
     recordCommand,
     replayCommand,

@@ -1,13 +1,16 @@
 /** The REST API (`/openapi.json`) as the command line uses it. */
 import type { z } from 'zod';
+import type { Pool } from '../../gateway/rest/pool-schemas.ts';
 import type { Session } from '../../gateway/rest/shown-session.ts';
-import type { sessionListSchema, workerListSchema } from '../../gateway/rest/schemas.ts';
+import type { sessionListSchema } from '../../gateway/rest/list-schemas.ts';
+import type { workerListSchema } from '../../gateway/rest/schemas.ts';
 import type { TranscriptDocument, TranscriptFormat } from '../../workflows/contract.ts';
 import { CliError, notThere, Refused } from './failure.ts';
 
 export type { Session };
 export type SessionPage = z.input<typeof sessionListSchema>;
 export type SessionRow = SessionPage['sessions'][number];
+export type PoolRow = Pool;
 export type WorkerRow = z.input<typeof workerListSchema>['workers'][number];
 
 /** Query parameters of an upload: model, language, priority, session, filename. */
@@ -32,8 +35,14 @@ export class RestClient {
   }
 
   /** Uploads a file as it is read; answers the session that was started. */
-  async upload(query: UploadQuery, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Session> {
-    const headers = { 'content-type': 'application/octet-stream' };
+  async upload(
+    query: UploadQuery,
+    body: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    key: string | null = null,
+  ): Promise<Session> {
+    const named: Record<string, string> = key === null ? {} : { 'idempotency-key': key };
+    const headers = { 'content-type': 'application/octet-stream', ...named };
     return this.#json<Session>('v1/sessions', { method: 'POST', headers, body, duplex: 'half', signal }, query);
   }
 
@@ -42,7 +51,7 @@ export class RestClient {
   }
 
   cancel(id: string): Promise<Session> {
-    return this.#json(sessionPath(id), { method: 'DELETE' });
+    return this.#json(`${sessionPath(id)}/cancel`, { method: 'POST' });
   }
 
   sessions(limit: number, cursor: string | null): Promise<SessionPage> {
@@ -51,6 +60,10 @@ export class RestClient {
 
   async workers(): Promise<WorkerRow[]> {
     return (await this.#json<{ workers: WorkerRow[] }>('v1/workers')).workers;
+  }
+
+  async pools(): Promise<PoolRow[]> {
+    return (await this.#json<{ pools: PoolRow[] }>('v1/pools')).pools;
   }
 
   /** The transcript as a text of the format. */

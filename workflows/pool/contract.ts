@@ -61,6 +61,8 @@ export interface ObserveArgs {
 export interface ApplyArgs {
   readonly model: string;
   readonly decision: Decision;
+  /** False: the pool is as it should be, and nothing is done. */
+  readonly needed: boolean;
 }
 
 /** What the platform was asked for. */

@@ -73,17 +73,20 @@ class PoolRun {
   /** Observes, decides, applies. What cannot be done now is left for the next tick. */
   async tick(): Promise<void> {
     const { model } = this;
+    const { asked } = this.carried.state;
     this.woken = false;
     try {
       const observation = await platform.observePool({ model, sinceMs: this.carried.observedAtMs });
       const decision = this.#decide(observation);
-      this.leaving = observation.workers.draining > 0;
-      if (!this.leaving && !changes(observation, decision)) return;
-      const { settled } = await platform.applyDecision({ model, decision });
+      const needed = observation.workers.draining > 0 || changes(observation, decision);
+      // Called whatever was decided: rules may change from one release to the next, and histories must replay all the same.
+      const { settled } = await platform.applyDecision({ model, decision, needed });
       this.leaving = !settled;
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
       this.leaving = false;
+      // What the platform did not take was not asked for.
+      this.carried = { ...this.carried, state: { ...this.carried.state, asked } };
       this.#failed(error.cause?.message ?? error.message);
     }
   }

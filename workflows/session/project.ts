@@ -41,6 +41,7 @@ export function viewOf(state: StreamState, input: StreamInput): SessionView {
     generation: state.generation,
     reason: ending?.reason ?? null,
     detail: ending?.detail ?? null,
+    labels: input.labels ?? [],
     spans: null,
   };
 }

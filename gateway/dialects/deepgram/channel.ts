@@ -126,7 +126,7 @@ export class Channel implements SessionTalk {
   }
 
   #results({ startMs, endMs, alternative, isFinal, fromFinalize = false }: Results): void {
-    const { id, tags, warnings } = this.#request;
+    const { id, echo, warnings } = this.#request;
     const warned = this.#hasWarned || warnings.length === 0 ? {} : { warnings };
     this.#hasWarned = true;
     this.#events.send({
@@ -143,7 +143,7 @@ export class Channel implements SessionTalk {
         request_id: id,
         model_info: modelInfo(this.#model),
         model_uuid: modelUuid(this.#model),
-        ...(tags.length === 0 ? {} : { tags }),
+        ...echo,
         ...warned,
       },
     });

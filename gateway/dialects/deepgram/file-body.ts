@@ -1,5 +1,6 @@
 /** The body of a pre-recorded request on its way to storage: its sum, and a header where it is raw samples. */
 import { createHash } from 'node:crypto';
+import { sniff } from '../../audio/sniff.ts';
 import type { RawEncoding } from './parameters.ts';
 import { wavHeader } from './wav-header.ts';
 
@@ -8,9 +9,6 @@ export interface RawSamples {
   readonly sampleRate: number;
   readonly channels: number;
 }
-
-/** How files begin that say themselves what they are: such a one is believed, whatever `encoding` says. */
-const CONTAINERS = ['RIFF', 'RF64', 'OggS', 'fLaC', 'ID3', '\x1a\x45\xdf\xa3', '#!AMR', 'FORM', '.snd', 'caff'];
 
 export class FileBody {
   readonly #sha256 = createHash('sha256');
@@ -25,16 +23,26 @@ export class FileBody {
 
   /** What is to be stored. */
   async *stored(): AsyncGenerator<Buffer> {
-    let isFirst = true;
+    let head: Buffer | null = this.#raw === null ? null : Buffer.alloc(0);
     for await (const chunk of this.#body) {
       this.#sha256.update(chunk);
-      if (isFirst && this.#raw !== null && !isContainer(chunk)) {
-        const { encoding, sampleRate, channels } = this.#raw;
-        yield wavHeader(encoding, sampleRate, channels);
+      if (head === null) {
+        yield chunk;
+        continue;
       }
-      isFirst = false;
-      yield chunk;
+      head = Buffer.concat([head, chunk]);
+      if (sniff(head, false) === 'more') continue;
+      yield this.#begun(head);
+      head = null;
     }
+    if (head !== null && head.length > 0) yield this.#begun(head);
+  }
+
+  /** A file that says itself what it is, is believed, whatever `encoding` says. */
+  #begun(head: Buffer): Buffer {
+    if (this.#raw === null || sniff(head, true) !== 'unknown') return head;
+    const { encoding, sampleRate, channels } = this.#raw;
+    return Buffer.concat([wavHeader(encoding, sampleRate, channels), head]);
   }
 
   /** Of the body as it came, in hexadecimal; to be asked for once, after its end. */
@@ -42,6 +50,3 @@ export class FileBody {
     return this.#sha256.digest('hex');
   }
 }
-
-const isContainer = (head: Buffer): boolean =>
-  CONTAINERS.some((magic) => head.toString('latin1', 0, magic.length) === magic);

@@ -1,4 +1,5 @@
 /** A pre-recorded request: which session, which model, what the audio is, what the answer is to hold. */
+import type { ChannelMode } from '../../../workflows/contract.ts';
 import { Failure } from '../../failures.ts';
 import { MAX_CHANNELS } from '../../protocol.ts';
 import type { Catalogue, Choice } from '../../protocol.ts';
@@ -17,6 +18,7 @@ export interface FileRequest {
   /** The client has named it, and may ask for it later. */
   readonly isNamed: boolean;
   readonly choice: Choice;
+  readonly channels: ChannelMode;
   readonly raw: RawSamples | null;
   /** Null: the client waits for the answer. */
   readonly callback: CallbackAddress | null;
@@ -26,14 +28,12 @@ export interface FileRequest {
 /** @throws Failure that names the parameter and what is allowed */
 export function readFileRequest(query: URLSearchParams, catalogue: Catalogue): FileRequest {
   const parameters = readParameters(query, 'file');
-  if (parameters.isOn('multichannel')) {
-    throw new Failure('invalid_parameter', 'multichannel: not yet supported for pre-recorded audio');
-  }
   const { choice, warnings } = chooseFor(parameters, catalogue);
   return {
     id: sessionOf(parameters),
     isNamed: parameters.text('session') !== null,
     choice,
+    channels: parameters.isOn('multichannel') ? 'separate' : 'mixed',
     raw: samplesOf(parameters),
     callback: callbackOf(parameters),
     options: listenOptions(parameters, [...parameters.warnings, ...warnings]),

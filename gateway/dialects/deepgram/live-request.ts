@@ -8,6 +8,7 @@ import type { Catalogue, Choice } from '../../protocol.ts';
 import { chooseFor } from './choice.ts';
 import { RAW_ENCODINGS, readParameters } from './parameters.ts';
 import type { Parameters, RawEncoding, Warning } from './parameters.ts';
+import { extraOf } from './response.ts';
 
 export interface ListenRequest {
   /** The session, and Deepgram's request id. */
@@ -17,7 +18,8 @@ export interface ListenRequest {
   readonly index: number;
   readonly audio: LiveAudio;
   readonly telling: Telling;
-  readonly tags: readonly string[];
+  /** Given back with all that is told: `tags` and `extra`, as far as there are any. */
+  readonly echo: object;
   readonly warnings: readonly Warning[];
 }
 
@@ -39,6 +41,11 @@ export interface Telling {
   readonly utteranceEndMs: number | null;
 }
 
+function echoOf(parameters: Parameters): object {
+  const [tags, extra] = [parameters.all('tag'), extraOf(parameters)];
+  return { ...(tags.length === 0 ? {} : { tags }), ...(Object.keys(extra).length === 0 ? {} : { extra }) };
+}
+
 /** Room for the channel's number in a session's name. */
 const MAX_ID_LENGTH = 120;
 
@@ -57,7 +64,7 @@ export function readListenRequest(query: URLSearchParams, catalogue: Catalogue):
       speechStarted: parameters.isOn('vad_events'),
       utteranceEndMs: parameters.number('utterance_end_ms'),
     },
-    tags: parameters.all('tag'),
+    echo: echoOf(parameters),
     warnings: [...parameters.warnings, ...warnings],
   };
 }

@@ -189,7 +189,7 @@ class LiveListen implements Conversation {
     this.#isClosing = true;
     this.#audioMs = Math.max(this.#audioMs, audioMs);
     if (this.#doneChannels < this.#channels.length) return;
-    const { id, tags, warnings } = this.#request;
+    const { id, echo, warnings } = this.#request;
     this.#send({
       type: 'Metadata',
       transaction_key: 'deprecated',
@@ -198,7 +198,7 @@ class LiveListen implements Conversation {
       created: this.#created,
       duration: seconds(this.#audioMs),
       channels: this.#channels.length,
-      ...(tags.length === 0 ? {} : { tags }),
+      ...echo,
       ...(warnings.length === 0 ? {} : { warnings }),
     });
   }

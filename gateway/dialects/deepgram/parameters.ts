@@ -91,6 +91,7 @@ export const PARAMETERS = {
     "Longhand's own: finals the client already has of a session that it takes up again",
   ),
   keyterm: row(BOTH, 'reported', 'text', 'the models take no hints', list),
+  language_hint: row(BOTH, 'reported', 'text', 'the models take no hints', list),
   keywords: row(BOTH, 'reported', 'text', 'the models take no hints', list),
   numerals: row(BOTH, 'reported', 'boolean', 'numbers stay as the model writes them', off),
   measurements: row(FILE, 'reported', 'boolean', 'measurements stay as the model writes them', off),

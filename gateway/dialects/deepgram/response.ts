@@ -22,7 +22,6 @@ export interface ListenFacts {
   readonly sha256: string | null;
   /** ISO 8601. */
   readonly created: string;
-  readonly channels: number;
 }
 
 const DEFAULT_SPLIT_S = 0.8;
@@ -35,10 +34,14 @@ export function listenOptions(parameters: Parameters, warnings: readonly Warning
     paragraphs,
     utteranceSplitMs: parameters.isOn('utterances') ? (parameters.number('utt_split') ?? DEFAULT_SPLIT_S) * 1000 : null,
     tags: parameters.all('tag'),
-    extra: Object.fromEntries(parameters.all('extra').map(keyAndValue)),
+    extra: extraOf(parameters),
     warnings,
   };
 }
+
+/** What the client wants given back, by key. */
+export const extraOf = (parameters: Parameters): Readonly<Record<string, string>> =>
+  Object.fromEntries(parameters.all('extra').map(keyAndValue));
 
 /** `key:value`; of a text without a colon the key is all of it. */
 function keyAndValue(text: string): [string, string] {
@@ -46,10 +49,10 @@ function keyAndValue(text: string): [string, string] {
   return [key, value.join(':')];
 }
 
-type Document = Pick<TranscriptDocument, 'segments' | 'audioMs' | 'model' | 'holes'>;
+type Document = Pick<TranscriptDocument, 'segments' | 'audioMs' | 'model' | 'holes' | 'channels'>;
 
 export function listenResponse(document: Document, facts: ListenFacts, options: ListenOptions) {
-  const channels = byChannel(document.segments, facts.channels);
+  const channels = byChannel(document.segments, document.channels ?? 1);
   const { punctuate, paragraphs, utteranceSplitMs } = options;
   const results = channels.map((segments) => ({
     alternatives: [
@@ -77,7 +80,7 @@ function metadataOf(document: Document, facts: ListenFacts, { tags, extra, warni
     sha256: facts.sha256,
     created: facts.created,
     duration: seconds(document.audioMs),
-    channels: facts.channels,
+    channels: document.channels ?? 1,
     models: [uuid],
     model_info: { [uuid]: modelInfo(document.model) },
     ...(tags.length === 0 ? {} : { tags }),

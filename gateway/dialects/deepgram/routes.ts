@@ -97,9 +97,9 @@ interface Begun {
 
 /** Starts the session of the audio in the body, or of what is at the address that the body names. */
 async function begin(gateway: Gateway, request: Request, asked: FileRequest): Promise<Begun> {
-  const { id, choice } = asked;
+  const { id, choice, channels } = asked;
   const created = new Date().toISOString();
-  const factsOf = (sha256: string | null): ListenFacts => ({ requestId: id, sha256, created, channels: 1 });
+  const factsOf = (sha256: string | null): ListenFacts => ({ requestId: id, sha256, created });
   if (isJson(request)) {
     const { url } = await readSource(request);
     const facts = factsOf(null);
@@ -107,6 +107,7 @@ async function begin(gateway: Gateway, request: Request, asked: FileRequest): Pr
     const announced = told(gateway, asked, facts);
     await gateway.sessions.startFile({
       ...input,
+      channels,
       ...(announced === undefined ? await webhookFor(gateway, undefined) : { webhook: announced }),
     });
     return { ref: input.ref, facts };
@@ -116,13 +117,9 @@ async function begin(gateway: Gateway, request: Request, asked: FileRequest): Pr
   const body = new FileBody(request as AsyncIterable<Buffer>, asked.raw);
   const upload = await storeUpload(gateway, body.stored());
   const facts = factsOf(body.sha256());
-  return {
-    ref: await startFileSession(gateway, { ...upload, fileName: 'audio' }, choice, {
-      id,
-      target: told(gateway, asked, facts),
-    }),
-    facts,
-  };
+  const target = told(gateway, asked, facts);
+  const file = { ...upload, fileName: 'audio' };
+  return { ref: await startFileSession(gateway, file, choice, { id, channels, target }), facts };
 }
 
 /** Who is told of the session's end, if the client has named one. */

@@ -8,7 +8,6 @@ import { randomUUID } from 'node:crypto';
 import type { PartialMessage } from '../../../workflows/audio-plane.ts';
 import { Failure } from '../../failures.ts';
 import type { Catalogue, FinalMessage, ServerMessage } from '../../protocol.ts';
-import { shown } from '../../protocol.ts';
 import type { Closing, Conversation, Dialect, Line } from '../dialect.ts';
 import { Flush } from './flush.ts';
 import { parseVoskMessage, readConfig, resultOf } from './messages.ts';
@@ -157,7 +156,7 @@ class Recognition implements Conversation {
 
   fail(failure: Failure): Closing {
     this.#send({ error: { code: failure.type, message: failure.message } });
-    return { code: failure.row.closeCode, reason: `${failure.type}: ${shown(failure.message)}` };
+    return { code: failure.row.closeCode, reason: failure.type };
   }
 
   gone(): void {

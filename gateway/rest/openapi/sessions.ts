@@ -2,14 +2,13 @@
 import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import {
-  listParameters,
-  sessionListSchema,
   sessionSchema,
   transcriptParameters,
   transcriptSchema,
   uploadParameters,
   verboseTranscriptSchema,
 } from '../schemas.ts';
+import { sessionListParameters, sessionListSchema } from '../list-schemas.ts';
 import { jsonSessionBody } from '../post-bodies.ts';
 import { ALWAYS, BAD_PARAMETERS, idempotencyHeader, json, problems, withId } from './parts.ts';
 
@@ -69,14 +68,21 @@ function describePost(registry: OpenAPIRegistry): void {
   });
 }
 
+const LINK = {
+  Link: { description: 'The next page, as `rel="next"`; not there on the last', schema: { type: 'string' as const } },
+};
+
 function describeList(registry: OpenAPIRegistry): void {
   registry.registerPath({
     method: 'get',
     path: '/v1/sessions',
     tags: ['sessions'],
     summary: 'Sessions: those that run, then those that have ended, newest first',
-    request: { query: listParameters },
-    responses: { 200: json(sessionListSchema, 'A page of sessions'), ...problems(...BAD_PARAMETERS, ...ALWAYS) },
+    request: { query: sessionListParameters },
+    responses: {
+      200: { ...json(sessionListSchema, 'A page of sessions'), headers: LINK },
+      ...problems(...BAD_PARAMETERS, ...ALWAYS),
+    },
   });
 }
 
@@ -94,9 +100,13 @@ function describeOne(registry: OpenAPIRegistry): void {
     method: 'delete',
     path: '/v1/sessions/{id}',
     tags: ['sessions'],
-    summary: 'Cancel a session: what is committed so far stays',
+    summary: 'Delete a session, running or ended: audio, transcripts, histories, everything',
     request: { params: withId },
-    responses: { 202: json(sessionSchema, 'The session is being cancelled'), ...failures },
+    responses: {
+      202: json(z.object({ id: z.string(), erasing: z.literal(true) }), 'It is being deleted, whatever happens'),
+      204: { description: 'Nothing of it is left' },
+      ...problems('not_found', 'storage_unavailable', ...ALWAYS),
+    },
   });
   registry.registerPath({
     method: 'post',

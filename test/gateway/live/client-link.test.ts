@@ -298,3 +298,10 @@ describe('a dialect that learns from its client which session it wants', () => {
     expect(gone.times).toBe(1);
   });
 });
+
+test('a close reason longer than a frame holds is cut, whatever its letters are', async () => {
+  const { link, client } = await setup();
+  link.close(1008, `${'x'.repeat(100)}${'é'.repeat(100)}`);
+  const { reason } = await client.inbox.closed;
+  expect(reason).toBe(`${'x'.repeat(100)}${'é'.repeat(11)}`);
+});

@@ -21,6 +21,7 @@ const file: Session = {
   model: 'en',
   language: 'en',
   priority: 'normal',
+  labels: [],
   attached: false,
   lease: null,
   epoch: 0,

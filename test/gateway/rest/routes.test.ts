@@ -7,7 +7,8 @@ import type { ObjectsPort } from '../../../gateway/ports.ts';
 import { healthRoutes } from '../../../gateway/rest/health.ts';
 import { openApiDocument } from '../../../gateway/rest/openapi.ts';
 import { apiRoutes } from '../../../gateway/rest/routes.ts';
-import { sessionListSchema, sessionSchema, workerListSchema } from '../../../gateway/rest/schemas.ts';
+import { sessionListSchema } from '../../../gateway/rest/list-schemas.ts';
+import { sessionSchema, workerListSchema } from '../../../gateway/rest/schemas.ts';
 import { objectKeys } from '../../../workflows/contract.ts';
 import { Backstage, Edge } from '../../harness/edge.ts';
 import { segment } from '../../workflows/session/given.ts';
@@ -138,9 +139,9 @@ describe('a session', () => {
     });
   });
 
-  test('is cancelled by DELETE, and what is committed stays', async () => {
+  test('that is cancelled keeps what is committed', async () => {
     await session();
-    expect(await get('/v1/sessions/s', { method: 'DELETE' })).toMatchObject({
+    expect(await get('/v1/sessions/s/cancel', { method: 'POST' })).toMatchObject({
       status: 202,
       body: { state: 'cancelled' },
     });
@@ -194,6 +195,7 @@ test('sessions are listed by page, as documented', async () => {
     kind: 'live',
     state: 'idle',
     model: 'en',
+    labels: ['desk:north'],
     worker: null,
     startedAt: '2026-01-01T00:00:00.000Z',
     endedAt: null,
@@ -201,7 +203,10 @@ test('sessions are listed by page, as documented', async () => {
   backstage.sessions.page = { sessions: [row], cursor: 'next_1' };
   const { body } = await get('/v1/sessions?limit=7&cursor=abc');
   expect(z.strictObject(sessionListSchema.shape).parse(body)).toEqual({ sessions: [row], nextCursor: 'next_1' });
-  expect(backstage.sessions.asked).toContainEqual({ what: 'list', facts: { tenant: 't', limit: 7, cursor: 'abc' } });
+  expect(backstage.sessions.asked).toContainEqual({
+    what: 'list',
+    facts: { tenant: 't', filter: { labels: [] }, limit: 7, cursor: 'abc' },
+  });
 });
 
 test('workers are listed with this tenant’s sessions alone, as documented', async () => {

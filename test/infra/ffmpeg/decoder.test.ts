@@ -171,6 +171,77 @@ for (const [ffmpeg, suite] of kinds) {
       expectSound(await decoded(exact, join(folder, 'plain.wav')));
     });
 
+    const channelsOf = (which: Decoder, path: string): Promise<(readonly Buffer[])[]> =>
+      Array.fromAsync(which.decodeChannels(path, 8));
+    const joined = (pieces: readonly (readonly Buffer[])[], channel: number): Buffer =>
+      Buffer.concat(pieces.map((piece) => piece[channel] ?? Buffer.alloc(0)));
+
+    test('the channels of a file come out each for itself, sample for sample as alone', async () => {
+      const [left, right] = [sound(), Buffer.from(sound()).reverse()];
+      const both = Buffer.alloc(left.length * 2);
+      for (let at = 0; at < left.length; at += 2) {
+        both.writeInt16LE(left.readInt16LE(at), at * 2);
+        both.writeInt16LE(right.readInt16LE(at), at * 2 + 2);
+      }
+      const pieces = await channelsOf(decoder, await file('stereo.wav', wav(both, { channels: 2 })));
+      expect(joined(pieces, 0).equals(left)).toBe(true);
+      expect(joined(pieces, 1).equals(right)).toBe(true);
+      for (const [a, b] of pieces) expect(a?.length).toBe(b?.length);
+    });
+
+    test.each(['48k-stereo.wav', 'mulaw.wav', 'alaw.wav', 'speech.mp3', 'opus.ogg'])(
+      '%s has all its channels, each of the whole length',
+      async (name) => {
+        const pieces = await channelsOf(decoder, join(folder, name));
+        const channels = name.includes('stereo') ? 2 : 1;
+        expect(pieces[0]).toHaveLength(channels);
+        for (let channel = 0; channel < channels; channel += 1) expectSound(joined(pieces, channel));
+      },
+      20_000,
+    );
+
+    test('more channels than are taken apart, no audio, no format, too much: refused by the same words', async () => {
+      const nine = await file('nine.wav', wav(Buffer.alloc(9 * 3200), { channels: 9 }));
+      await expect(channelsOf(decoder, nine)).rejects.toMatchObject({
+        reason: 'unsupported_audio',
+        detail: 'the file has 9 channels: at most 8 are transcribed apart',
+      });
+      const header = await file('no-samples.wav', wav(Buffer.alloc(0)));
+      await expect(channelsOf(decoder, header)).rejects.toMatchObject({ reason: 'empty_audio' });
+      const text = await file('letter.wav', 'To whom it may concern, this is no audio.\n'.repeat(50));
+      await expect(channelsOf(decoder, text)).rejects.toMatchObject({ reason: 'unsupported_audio' });
+      const short = await createDecoder({ ...OPTIONS, ffmpeg, maxMs: SOUND_MS - 1 });
+      await expect(channelsOf(short, join(folder, 'plain.wav'))).rejects.toMatchObject({ reason: 'too_long' });
+    });
+
+    test('a file that is tiny and hours long is refused: at once where it says so, by its samples where it does not', async () => {
+      await writeFile(join(folder, 'silence.wav'), wav(Buffer.alloc(32 * 300_000)));
+      await encode(folder, 'silence.wav', [{ name: 'bomb.flac', options: [] }]);
+      const bomb = await readFile(join(folder, 'bomb.flac'));
+      // Five minutes of silence in a few kilobytes; longest is one.
+      expect(bomb.length).toBeLessThan(100_000);
+      const tooLong = { reason: 'too_long', detail: 'the audio is longer than 1 min, the longest that is taken' };
+      await expect(decoded(decoder, join(folder, 'bomb.flac'))).rejects.toMatchObject(tooLong);
+      // STREAMINFO holds the number of samples in 36 bits from byte 21 on; 0: unknown (RFC 9639, 8.2).
+      bomb.fill(0, 22, 26);
+      bomb.writeUInt8(bomb.readUInt8(21) & 0xf0, 21);
+      const path = await file('silent-bomb.flac', bomb);
+      await expect(decoded(decoder, path)).rejects.toMatchObject(tooLong);
+      await expect(channelsOf(decoder, path)).rejects.toMatchObject(tooLong);
+    }, 30_000);
+
+    test.each([
+      ['NaN and infinity among its samples', 3, 32],
+      ['ADPCM without a block size', 2, 4],
+    ])('a WAV with %s ends as samples or as a refusal, and hangs nothing', async (_what, format, bits) => {
+      const odd = Buffer.from(wav(sound(), { bits }));
+      odd.writeUInt16LE(format, 20);
+      for (let at = 44; at + 4 <= 200; at += 8) odd.writeUInt32LE(at % 16 === 0 ? 0x7fc00000 : 0x7f800000, at);
+      const ended = await decoded(decoder, await file(`odd-${format}.wav`, odd)).catch((error: unknown) => error);
+      if (!(ended instanceof Buffer))
+        expect(ended).toMatchObject({ name: 'AudioRefused', reason: 'unsupported_audio' });
+    });
+
     test('an abort ends the decoder with its reason', async () => {
       const cancel = new AbortController();
       const path = await file('long.wav', wav(Buffer.concat(Array.from({ length: 12 }, sound))));

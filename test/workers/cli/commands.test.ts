@@ -19,6 +19,7 @@ const row = (id: string) => ({
   kind: 'live',
   state: 'streaming',
   model: 'en',
+  labels: [],
   worker: 'en-1',
   startedAt: '2026-03-01T12:00:00.000Z',
   endedAt: null,
@@ -36,6 +37,7 @@ test.each([
   [['sessions']],
   [['show', 'x']],
   [['workers']],
+  [['pools']],
   [['cancel', 'x']],
   [['transcribe', 'x.wav']],
   [['live', '-']],
@@ -134,6 +136,31 @@ test('a session that is not there is told in the words of the service', async ()
   expect({ code, err }).toEqual({ code: 1, err: 'longhand: no such session\n' });
 });
 
+test('pools are shown with their numbers and the reason, and what is wrong before any reason', async () => {
+  const pool = {
+    ...{ id: 'en', target: 3, rule: 'headroom', why: 'Headroom asks for 3 workers.', paused: false, fault: null },
+    ...{ override: null, limits: null, decisions: [], cost: null },
+    observed: {
+      at: '2026-03-01T12:00:00.000Z',
+      asked: { standing: 3, burst: 0 },
+      workers: { starting: 1, busy: 2, idle: 0, draining: 0 },
+      slots: { busy: 2, idle: 0 },
+      waiting: { sessions: 4, oldestMs: 10 },
+    },
+  };
+  const away = { ...pool, id: 'de', target: null, observed: null, fault: 'the cluster does not answer' };
+  service.answer = () => ({ body: { pools: [pool, away] } });
+  const { out } = await run(service.url, ['pools']);
+  expect(out.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
+    ['POOL', 'TARGET', 'BUSY', 'IDLE', 'STARTING', 'WAITING', 'WHY'],
+    ['en', '3', '2', '0', '1', '4', 'Headroom asks for 3 workers.'],
+    ['de', '-', '-', '-', '-', '-', 'the cluster does not answer'],
+    [''],
+  ]);
+  service.answer = () => ({ body: { pools: [] } });
+  expect((await run(service.url, ['pools'])).out).toContain('No pool is scaled here');
+});
+
 test('workers are shown with what they serve', async () => {
   const worker = {
     id: 'en-1',
@@ -153,7 +180,7 @@ test('cancel asks for the end of a session', async () => {
   service.answer = () => ({ body: session('call', { state: 'closing' }) });
   const { out } = await run(service.url, ['cancel', 'call']);
   expect(out).toBe('call is being cancelled.\n');
-  expect(service.requests).toEqual(['DELETE /v1/sessions/call']);
+  expect(service.requests).toEqual(['POST /v1/sessions/call/cancel']);
 });
 
 test('config prints every setting, and no secret', async () => {

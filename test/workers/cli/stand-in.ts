@@ -1,4 +1,5 @@
 /** A small service that keeps to the REST API, and the command line run against it as a process of its own. */
+import { idOfKey } from '../../../gateway/rest/idempotency.ts';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -82,6 +83,8 @@ export class StandIn {
     const name = `${request.method ?? ''} ${url.pathname}`;
     this.requests.push(name);
     const own = this.answer(name, url.searchParams);
+    const key = request.headers['idempotency-key'];
+    if (key !== undefined) url.searchParams.set('session', idOfKey('session', String(key)));
     const upload = { query: Object.fromEntries(url.searchParams), authorization: request.headers.authorization, body };
     if (name === 'POST /v1/sessions' && own === null) this.uploads.push(upload);
     const { status = 200, body: text } = own ?? this.#usual(name, url);

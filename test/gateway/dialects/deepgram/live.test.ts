@@ -254,16 +254,20 @@ describe('what is told', () => {
   });
 
   test('a parameter that is not done as asked is reported with the first result and with the metadata', async () => {
-    const client = await dial(`${RAW}&session=s&endpointing=300&keyterm=a&keyterm=b&language=en-US&tag=desk`);
+    const client = await dial(
+      `${RAW}&session=s&endpointing=300&keyterm=a&keyterm=b&language=en-US&tag=desk&extra=call:7`,
+    );
     const worker = await workerOf('s');
     commit('s', worker, final(0, 'a', 0, 100));
     commit('s', worker, final(1, 'b', 100, 200));
     client.say({ type: 'CloseStream' });
     await edge.sessions.until('s', (state) => state.audioEndByte !== null);
     await edge.sessions.complete('s');
-    const metadata = await client.inbox.next<{ warnings: { parameter: string }[]; tags: string[] }>('Metadata');
+    const metadata = await client.inbox.next<{ warnings: { parameter: string }[] }>('Metadata');
     expect(metadata.warnings.map(({ parameter }) => parameter)).toEqual(['endpointing', 'keyterm', 'language']);
-    expect(metadata.tags).toEqual(['desk']);
+    const echo = { tags: ['desk'], extra: { call: '7' } };
+    expect(metadata).toMatchObject(echo);
+    expect(client.results()[1]?.metadata).toMatchObject(echo);
     expect(client.results().map((result) => result.metadata.warnings?.length)).toEqual([3, undefined]);
   });
 });

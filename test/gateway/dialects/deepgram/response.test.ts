@@ -3,7 +3,7 @@ import { readParameters } from '../../../../gateway/dialects/deepgram/parameters
 import { listenOptions, listenResponse } from '../../../../gateway/dialects/deepgram/response.ts';
 import type { Segment } from '../../../../workflows/contract.ts';
 
-const facts = { requestId: 'r', sha256: 'ab', created: '2026-11-28T00:00:00.000Z', channels: 1 };
+const facts = { requestId: 'r', sha256: 'ab', created: '2026-11-28T00:00:00.000Z' };
 
 /** Words of 400 ms each, one every 500 ms. */
 function segment(index: number, startMs: number, text: string, more: Partial<Segment> = {}): Segment {
@@ -17,8 +17,8 @@ function segment(index: number, startMs: number, text: string, more: Partial<Seg
 
 function answer(query: string, segments: Segment[], channels = 1, holes?: { startMs: number; endMs: number }[]) {
   const options = listenOptions(readParameters(new URLSearchParams(query), 'file'), []);
-  const document = { segments, audioMs: 60_000, model: 'en', ...(holes === undefined ? {} : { holes }) };
-  return listenResponse(document, { ...facts, channels }, options);
+  const document = { segments, audioMs: 60_000, model: 'en', channels, ...(holes === undefined ? {} : { holes }) };
+  return listenResponse(document, facts, options);
 }
 
 test('words in seconds, bare without punctuate; confidence is the words’ own or null', () => {

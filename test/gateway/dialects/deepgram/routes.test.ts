@@ -99,6 +99,16 @@ describe('pre-recorded audio with Deepgram’s own SDK', () => {
   });
 });
 
+test.each([
+  ['multichannel=true', 'separate'],
+  ['multichannel=false', 'mixed'],
+])('with %s channels are %s', async (query, channels) => {
+  const done = transcribed();
+  await post(query);
+  await done;
+  expect(backstage.sessions.files).toMatchObject([{ channels }]);
+});
+
 describe('audio at an address', () => {
   const url = 'https://93.184.215.14/talk/speech.wav';
 

@@ -1,4 +1,5 @@
 /** kaldi-gstreamer-server's WebSockets at the gateway: real sockets, stand-ins behind. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { sound, wav } from '../../../harness/sound.ts';
 import { Edge } from '../../../harness/edge.ts';
 import { connect } from '../../../harness/sockets.ts';
@@ -177,20 +178,31 @@ test('a client that names its session is told what is stored, and comes back to 
   expect(finals(second)).toEqual(['two']);
 });
 
-test('silence longer than is allowed: status 1, a normal close, and the session ends with what was said', async () => {
-  await edge.end();
-  edge = await new Edge({ kaldi: { status9: false, silenceMs: 1000 } }).listen();
+test('audio without a word, longer than is allowed: status 1, a normal close, and the session ends with what was said', async () => {
   const client = await open(`${RAW}&session=s`);
-  client.socket.send(sound());
+  for (let i = 0; i < 62; i += 1) client.socket.send(Buffer.alloc(32_000));
   await edge.sessions.until('s', (state) => state.client !== null);
   const { worker, hear } = await given(edge, 's');
   hear('one', 0, 500);
   await client.inbox.until(() => finals(client).length === 1);
-  worker.consumed(1400 * 32);
-  worker.consumed(1600 * 32);
+  worker.consumed(60_400 * 32);
+  worker.consumed(60_600 * 32);
   expect(await client.inbox.closed).toEqual({ code: 1000, reason: 'no speech' });
-  expect(said(client).at(-1)).toEqual({ status: 1, message: 'no speech for 1000 ms', id: 's' });
-  await edge.sessions.until('s', (state) => state.audioEndByte === sound().length);
+  expect(said(client).at(-1)).toEqual({ status: 1, message: 'no speech for 60000 ms', id: 's' });
+  await edge.sessions.until('s', (state) => state.audioEndByte === 62 * 32_000);
+}, 50_000);
+
+test('a client that sends no audio to a worker who listens is told status 1; while it waits for one it is not', async () => {
+  await edge.end();
+  edge = await new Edge({ kaldi: { status9: false, silenceMs: 200 } }).listen();
+  const client = await open(`${RAW}&session=s`);
+  client.socket.send(sound());
+  await edge.sessions.until('s', (state) => state.client !== null);
+  await client.inbox.until(() => client.inbox.messages.some((one) => 'stored_bytes' in (one as object)));
+  await pause(400);
+  expect(client.socket.readyState).toBe(client.socket.OPEN);
+  await given(edge, 's');
+  expect(await client.inbox.closed).toEqual({ code: 1000, reason: 'no speech' });
 });
 
 test('no worker: the client waits; with the old answer set it is told status 9, and nothing is begun', async () => {

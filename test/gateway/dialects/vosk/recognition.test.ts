@@ -176,6 +176,7 @@ test('reset is answered once, with what was heard so far, and the session goes o
 test.each([
   ['a model by a path', { config: { model: '../../etc/passwd' } }, 'unknown_model', 4400],
   ['a model that is not served', { config: { model: 'vosk-model-en-us-0.22' } }, 'unknown_model', 4400],
+  ['a model of many strange letters', { config: { model: 'é😀'.repeat(200) } }, 'unknown_model', 4400],
   ['a rate that is none', { config: { sample_rate: 'abc' } }, 'invalid_parameter', 4400],
   ['4 GHz', { config: { sample_rate: 4e9 } }, 'invalid_parameter', 4400],
   ['a session by a path', { config: { session: '../x' } }, 'invalid_parameter', 4400],
