@@ -16,8 +16,21 @@ import type { Series } from './series/series.ts';
 import { steady } from './series/steady.ts';
 import { markdown } from './table.ts';
 import type { Row } from './table.ts';
+import { upload } from './series/upload.ts';
 
-const ALL: readonly Series[] = [steady, connect, killed, stopped, history, commits, queue, file, overload, engine];
+const ALL: readonly Series[] = [
+  steady,
+  connect,
+  killed,
+  stopped,
+  history,
+  commits,
+  queue,
+  file,
+  overload,
+  engine,
+  upload,
+];
 const NAMES = ALL.map(({ name }) => name);
 /** A whole run ends by then, whatever hangs. */
 const LIMIT_MS = 12 * 60_000;
