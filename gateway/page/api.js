@@ -1,7 +1,7 @@
 /** The REST API (/openapi.json), as the page uses it. */
 
 /** @typedef {import('../rest/shown-session.ts').Session} Session */
-/** @typedef {import('zod').input<typeof import('../rest/schemas.ts').sessionListSchema>['sessions'][number]} SessionRow */
+/** @typedef {import('zod').input<typeof import('../rest/list-schemas.ts').sessionListSchema>['sessions'][number]} SessionRow */
 /** @typedef {import('../../workflows/contract.ts').Segment} Segment */
 
 /** A refusal of the service, or none at all (`status` 0). The message may be shown. */

@@ -91,6 +91,7 @@ test('a session that an operator terminates is told as failed', async () => {
   await client.workflow.getHandle('session/default/terminated').terminate('by an operator');
   expect((await reader.until('done')).data).toMatchObject({ state: 'failed', error: { code: 'session_failed' } });
   await client.connection.close();
+  caller.client.close();
 }, 60_000);
 
 test('while Temporal is away a reader waits, and goes on when it is back', async () => {

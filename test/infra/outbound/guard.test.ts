@@ -217,11 +217,16 @@ describe('when a connection is made', () => {
   });
 
   test('a file is not looked for behind endless redirects', async () => {
-    const loop = createServer((_request, response) => response.writeHead(302, { location: '/' }).end());
+    let times = 0;
+    const loop = createServer((_request, response) => {
+      times += 1;
+      response.writeHead(302, { location: '/' }).end();
+    });
     loop.listen(0, '127.0.0.1');
     await once(loop, 'listening');
     const at = `http://127.0.0.1:${(loop.address() as AddressInfo).port}/`;
     await expect(read(httpOf(['127.0.0.1']), at)).rejects.toThrow('redirects more than 3 times');
+    expect(times).toBe(4);
     loop.close();
   });
 
