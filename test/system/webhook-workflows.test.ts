@@ -1,13 +1,27 @@
 /** Webhooks as workflows, over days, on a Temporal server whose time can be skipped. */
 import type { WorkflowHandle } from '@temporalio/client';
 import { SIGNAL } from '../../workflows/contract.ts';
-import type { FileInput, LiveInput } from '../../workflows/contract.ts';
-import { ENABLE, MESSAGE_QUERY, NOT_DEAD, SEND_AGAIN } from '../../workflows/webhook/contract.ts';
-import type { DeliveryOutcome, MessageView, WebhookTarget } from '../../workflows/webhook/contract.ts';
+import type { FileInput } from '../../workflows/contract.ts';
+import { ENABLE, NOT_DEAD, SEND_AGAIN } from '../../workflows/webhook/contract.ts';
+import type { MessageView } from '../../workflows/webhook/contract.ts';
 import { until } from '../harness/until.ts';
+import {
+  answered,
+  delivered,
+  ended,
+  HOUR,
+  liveInput,
+  messageOf,
+  MINUTE,
+  SCHEDULE,
+  SECOND,
+  target,
+  untilState,
+  view,
+} from '../harness/webhook-messages.ts';
 import { Stage, untilAborted } from '../harness/workflow-stage.ts';
 import type { Cast } from '../harness/workflow-stage.ts';
-import { live, segment } from '../workflows/session/given.ts';
+import { segment } from '../workflows/session/given.ts';
 
 let stage: Stage | null = null;
 beforeAll(async () => {
@@ -28,56 +42,12 @@ const on = (title: string, play: (here: Stage, cast: Cast) => Promise<void>): vo
     60_000,
   );
 
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const SCHEDULE = [5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR];
-
-const target = (receiver: string, changes: Partial<WebhookTarget> = {}): WebhookTarget => ({
-  url: 'https://hooks.example/x',
-  receiver,
-  retryMs: SCHEDULE,
-  keepMs: 30 * 24 * HOUR,
-  ...changes,
-});
-const liveInput = (cast: Cast, webhook?: WebhookTarget, bounds: Partial<LiveInput['bounds']> = {}): LiveInput => ({
-  ...live,
-  ref: { tenant: 't', id: cast.id },
-  bounds: { ...live.bounds, ...bounds },
-  ...(webhook === undefined ? {} : { webhook }),
-});
 const fileInput = (cast: Cast, changes: Partial<FileInput>): FileInput => {
   const { audio, kind, ...spec } = liveInput(cast, target('f'));
   expect([audio.channels, kind]).toEqual([1, 'live']);
   return { ...spec, kind: 'file', fileName: 'talk.wav', uploadId: 'u', uploadBytes: 9, ...changes };
 };
 
-const answered = (status: number): Promise<DeliveryOutcome> =>
-  Promise.resolve({ kind: 'answered', status, retryAfterMs: null, durationMs: 1 });
-
-/** A live session that ends as soon as it streams. */
-async function ended(here: Stage, cast: Cast, input: LiveInput): Promise<void> {
-  cast.stream = () => Promise.resolve({ why: 'end', detail: null });
-  await here.result(await here.startLive(input));
-}
-
-const delivered = (cast: Cast, times: number) =>
-  until(
-    `${cast.id} is told ${times} times`,
-    () => cast.deliveries,
-    (seen) => seen.length >= times,
-  );
-async function messageOf(here: Stage, cast: Cast): Promise<WorkflowHandle> {
-  const [first] = await delivered(cast, 1);
-  return here.client.workflow.getHandle(`webhook/t/${first?.messageId ?? ''}`);
-}
-const view = (message: WorkflowHandle): Promise<MessageView> => message.query<MessageView>(MESSAGE_QUERY);
-const untilState = (message: WorkflowHandle, state: string): Promise<MessageView> =>
-  until(
-    `it is ${state}`,
-    () => view(message),
-    (seen) => seen.state === state,
-  );
 const untilAttempted = (message: WorkflowHandle, times: number): Promise<MessageView> =>
   until(
     `it is tried ${times} times`,
@@ -117,21 +87,6 @@ on(
     expect((await message.describe()).status.name).toBe('COMPLETED');
   },
 );
-
-on('a dead letter that nobody sends again is let go of once it is no longer kept', async (here, cast) => {
-  cast.delivering = () => answered(500);
-  await ended(here, cast, liveInput(cast, target('b', { retryMs: [] })));
-  const message = await messageOf(here, cast);
-  await untilState(message, 'dead');
-  // The rest is waited for: with no timer left the server skips no time.
-  await here.env.sleep(30 * 24 * HOUR - 2 * SECOND);
-  expect((await message.describe()).status.name).toBe('RUNNING');
-  await until(
-    'it is let go of',
-    () => message.describe(),
-    ({ status }) => status.name === 'COMPLETED',
-  );
-});
 
 on('a session without a receiver tells nobody, and its history says nothing of it', async (here, cast) => {
   cast.stream = () => Promise.resolve({ why: 'end', detail: null });
