@@ -18,6 +18,8 @@ export interface Run {
   readonly isRunning: boolean;
   /** Of the session's own workflow. */
   readonly isOwn: boolean;
+  /** When it began, in milliseconds since 1970. */
+  readonly startMs: number;
   /** The upload that a file's session is made from. */
   readonly uploadId: string | null;
 }
@@ -61,8 +63,12 @@ export function createErase(objects: ErasableObjects, histories: ErasableHistori
       }
       return found;
     },
-    async eraseHistories({ ref }) {
-      return deleteRuns(histories, await histories.runs(ref));
+    async eraseHistories({ ref, endedMs }) {
+      const runs = await histories.runs(ref);
+      return deleteRuns(
+        histories,
+        runs.filter(({ startMs }) => startMs <= endedMs),
+      );
     },
     async eraseStray(args) {
       const keys: string[] = [];

@@ -91,14 +91,15 @@ export class TemporalHistories implements ErasableHistories {
 /** gRPC's status. */
 const NOT_FOUND = 5;
 
-type Info = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'status' | 'memo' | 'closeTime'>;
+type Info = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'status' | 'memo' | 'startTime' | 'closeTime'>;
 
-function runOf({ workflowId, runId, status, memo }: Info, own: string): Run {
+function runOf({ workflowId, runId, status, memo, startTime }: Info, own: string): Run {
   const uploadId = memo?.['uploadId'];
   return {
     workflowId,
     runId,
     isOwn: workflowId === own,
+    startMs: startTime.getTime(),
     isRunning: status.name === 'RUNNING',
     uploadId: typeof uploadId === 'string' ? uploadId : null,
   };

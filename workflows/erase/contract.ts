@@ -29,6 +29,11 @@ export interface SessionEnds {
   readonly uploadIds: readonly string[];
 }
 
+export interface HistoriesArgs extends RefArgs {
+  /** Runs that began later are of a new session of the same id, and none of ours; in milliseconds since 1970. */
+  readonly endedMs: number;
+}
+
 export interface EndArgs extends RefArgs {
   /** What does not end by itself is terminated. */
   readonly force: boolean;
@@ -45,7 +50,7 @@ export interface EraseActivities {
   /** Deletes all objects of the session; answers how many there were. */
   eraseObjects(args: ObjectArgs): Promise<number>;
   /** Deletes all histories of the session; answers how many there were. */
-  eraseHistories(args: RefArgs): Promise<number>;
+  eraseHistories(args: HistoriesArgs): Promise<number>;
   /** Deletes objects that came late, unless the id has a session again; answers whether it has. */
   eraseStray(args: ObjectArgs): Promise<{ readonly isTaken: boolean; readonly found: number }>;
 }

@@ -66,8 +66,10 @@ async function eraseAll(run: Erasure): Promise<void> {
   const asked = Math.max(1, run.asked);
   const { ref } = run.input;
   await endAll(run);
+  // It has ended, and while its history is there no other can begin under its id.
+  const endedMs = Date.now();
   await untilClean(() => activities.eraseObjects({ ref, uploadIds: run.uploadIds }));
-  await untilClean(() => activities.eraseHistories({ ref }));
+  await untilClean(() => activities.eraseHistories({ ref, endedMs }));
   run.asked = Math.max(run.asked, asked);
   run.done = asked;
 }
