@@ -2,18 +2,11 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { lanesWorkflowId, SIGNAL, UPDATE, WORKFLOW } from '../../workflows/contract.ts';
-import type {
-  AskLanes,
-  FileInput,
-  FilePlan,
-  FileResult,
-  LiveInput,
-  ProbeAnswer,
-  VersionInput,
-} from '../../workflows/contract.ts';
+import type { FileResult, ProbeAnswer, VersionInput } from '../../workflows/contract.ts';
+import { commitOne, done, fileInput, planOf, resultOf, SECOND } from '../harness/file-stage.ts';
 import { Stage, untilAborted } from '../harness/workflow-stage.ts';
 import type { Cast } from '../harness/workflow-stage.ts';
-import { live, segment } from '../workflows/session/given.ts';
+import { segment } from '../workflows/session/given.ts';
 
 let stage: Stage | null = null;
 beforeAll(async () => {
@@ -34,42 +27,7 @@ const on = (title: string, play: (here: Stage, cast: Cast) => Promise<void>): vo
     60_000,
   );
 
-const done = { why: 'end', detail: null } as const;
-/** One second of audio. */
-const SECOND = 32_000;
-
-type Changes = Partial<Omit<FileInput, 'bounds'>> & { readonly bounds?: Partial<LiveInput['bounds']> };
-function fileInput(cast: Cast, { bounds, ...changes }: Changes = {}): FileInput {
-  const { audio, kind, ...spec } = live;
-  expect([audio.channels, kind]).toEqual([1, 'live']);
-  return {
-    ...spec,
-    ref: { tenant: 't', id: cast.id },
-    kind: 'file',
-    fileName: 'talk.wav',
-    uploadId: 'u',
-    uploadBytes: 9,
-    ...changes,
-    bounds: { ...live.bounds, ...bounds },
-  };
-}
-
-/** Spans of a second each, in so many channels. */
-const planOf = (spans: number, channels = 1): FilePlan => ({
-  cuts: Array.from({ length: channels }, () => Array.from({ length: spans + 1 }, (_, i) => i * SECOND)),
-});
-
-const resultOf = (handle: WorkflowHandle): Promise<FileResult> => handle.result() as Promise<FileResult>;
 const probed = (handle: WorkflowHandle): Promise<ProbeAnswer> => handle.executeUpdate<ProbeAnswer, []>(UPDATE.probed);
-
-/** Commits one segment for the span, and is done. */
-const commitOne =
-  (here: Stage): Cast['stream'] =>
-  async ({ workflowId, lease, fromByte, toByte }) => {
-    const segments = [segment(0, `from ${fromByte}`)];
-    await here.commit(workflowId, { epoch: lease.epoch, segments, throughByte: toByte ?? 0 });
-    return done;
-  };
 
 /** Counts how many streams run at once. */
 function counted(stream: Cast['stream']): { stream: Cast['stream']; most: () => number } {
@@ -313,35 +271,6 @@ describe('the files of one tenant', () => {
     );
     for (const handle of handles) expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 4 });
     expect(most()).toBe(3);
-  });
-
-  on('wait for one that was terminated no longer than until it is missed', async (here, cast) => {
-    const spec = { ...fileInput(cast, { bounds: { maxTenantSpans: 1 } }), ref: { tenant: 'mortal', id: cast.id } };
-    // Time is not skipped while an activity is asked for: whoever holds the lane asks for none.
-    const holder = await here.client.workflow.start(WORKFLOW.lanes, {
-      taskQueue: 'orchestrator',
-      workflowId: `${cast.id}-holder`,
-      args: ['nobody'],
-    });
-    const ask: AskLanes = { file: holder.workflowId, lanes: 1, priority: 'normal', bound: 1, turn: 1 };
-    await here.client.workflow.signalWithStart(WORKFLOW.lanes, {
-      taskQueue: 'orchestrator',
-      workflowId: lanesWorkflowId('mortal'),
-      args: ['mortal'],
-      signal: SIGNAL.askLanes,
-      signalArgs: [ask],
-    });
-    cast.decoded = { ok: true, plan: planOf(1) };
-    cast.stream = commitOne(here);
-    const waiting = await here.startFile(spec);
-    while ((await here.view(waiting)).state !== 'streaming') await new Promise((resolve) => setTimeout(resolve, 10));
-    await holder.terminate();
-    const result = resultOf(waiting);
-    expect(cast.streams).toEqual([]);
-    // The first minute may have begun before the file waited.
-    for (let minutes = 0; cast.streams.length === 0 && minutes < 5; minutes += 1) await here.env.sleep('61s');
-    expect(await result).toMatchObject({ state: 'completed' });
-    expect(cast.streams).toHaveLength(1);
   });
 
   on('find lanes again where whoever shared them out was terminated', async (here, cast) => {
