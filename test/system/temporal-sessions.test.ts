@@ -88,10 +88,12 @@ on('a session that is not there is not found', async ({ sessions, input }) => {
 });
 
 on('a file is started once, and its verdict is had', async ({ sessions, cast, file }) => {
-  cast.probe = { ok: false, reason: 'empty_audio', detail: 'nothing in it' };
+  // A small file is looked at and decoded in one step.
+  const verdict = { ok: false, reason: 'empty_audio', detail: 'nothing in it' } as const;
+  cast.decoded = verdict;
   await sessions.startFile(file);
   expect(await failing(sessions.startFile(file))).toBe('session_exists');
-  expect(await sessions.probed(file.ref, 5000)).toEqual(cast.probe);
+  expect(await sessions.probed(file.ref, 5000)).toEqual(verdict);
   expect(await sessions.result(file.ref, AbortSignal.timeout(5000))).toMatchObject({ reason: 'empty_audio' });
   expect(await failing(sessions.startFile(file))).toBe('session_exists');
 });
