@@ -2,6 +2,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { ErasableHistories, Run } from '../activities/erase.ts';
+import { quoted } from '../gateway/temporal/visibility.ts';
 import { SIGNAL, WORKFLOW, sessionWorkflowId } from '../workflows/contract.ts';
 import type { SessionRef } from '../workflows/contract.ts';
 import type { MessageMemo } from '../workflows/webhook/contract.ts';
@@ -9,8 +10,6 @@ import type { MessageMemo } from '../workflows/webhook/contract.ts';
 const DEADLINE_MS = 10_000;
 /** A webhook is begun when its session ends. */
 const ANNOUNCED_WITHIN_MS = 60_000;
-
-const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 
 export class TemporalHistories implements ErasableHistories {
   readonly #client: Client;

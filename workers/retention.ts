@@ -2,14 +2,13 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import type { RetentionPorts } from '../activities/retention.ts';
+import { quoted } from '../gateway/temporal/visibility.ts';
 import { eraseAttributes } from '../workflows/attributes.ts';
 import { CONTROL_QUEUE, WORKFLOW, sessionWorkflowId } from '../workflows/contract.ts';
 import type { SessionRef } from '../workflows/contract.ts';
 import { eraseWorkflowId } from '../workflows/erase/contract.ts';
 import type { EraseInput } from '../workflows/erase/contract.ts';
 import { RETENTION_WORKFLOW_ID } from '../workflows/retention/contract.ts';
-
-const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 
 export class TemporalRetention {
   readonly #client: Client;
