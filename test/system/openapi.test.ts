@@ -180,6 +180,9 @@ test('a batch: begun, looked at, listed, cancelled, its results read', async () 
   await call(`POST ${batches}`, batches, 400, asJson({ items: [] }));
   await call(`GET ${batch}`, `${batches}/nobody`, 404);
   await call(`POST ${batch}/cancel`, `${batches}/nobody/cancel`, 404);
+  await call(`DELETE ${batch}`, `${batches}/nobody`, 404);
+  await documentedFetch(system.httpUrl, `${batches}/${id}`, { method: 'DELETE' });
+  seen.add(`DELETE ${batch} 200`);
 });
 
 test('a session deleted: nothing of it is left', async () => {

@@ -31,6 +31,12 @@ export const json = (schema: z.ZodType, description: string) => ({
   content: { 'application/json': { schema } },
 });
 
+/** Answers to what deletes. */
+export const erasure = {
+  202: json(z.object({ id: z.string(), erasing: z.literal(true) }), 'It is being deleted, whatever happens'),
+  204: { description: 'Nothing of it is left' },
+};
+
 export const text = (description: string) => ({ description, content: { 'text/plain': { schema: z.string() } } });
 
 /** Answers that tell a failure, by HTTP status, with the codes each may carry. */
