@@ -205,6 +205,8 @@ export interface FilesPort {
   restart(input: FileInput): Promise<void>;
   /** Answers false where there is a version of that number. */
   startVersion(input: VersionInput): Promise<boolean>;
+  /** Ends a version other than the first; one that has ended is as it was. */
+  cancelVersion(ref: SessionRef, version: number): Promise<void>;
   /** A version other than the first. */
   versionView(ref: SessionRef, version: number): Promise<SessionView>;
 }
