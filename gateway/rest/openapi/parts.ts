@@ -48,3 +48,12 @@ export function problems(...types: FailureType[]) {
   ]);
   return Object.fromEntries(entries) as Record<number, { description: string }>;
 }
+
+/** Before a request comes to a drop-in front: told as anywhere else. */
+export const AT_THE_DOOR = problems('foreign_origin', 'unknown_host');
+
+/** Answers in which a drop-in front tells its failures. */
+export function inOwnWords(schema: z.ZodType, description: string, statuses: readonly number[]) {
+  const entries = [...new Set(statuses)].sort().map((status) => [status, json(schema, `A failure, ${description}`)]);
+  return Object.fromEntries(entries) as Record<number, { description: string }>;
+}
