@@ -300,11 +300,15 @@ export interface AskLanes {
   /** Workflow id. */
   readonly file: string;
   readonly lanes: number;
+  /** How many it holds, as it knows; absent: an earlier version's, which holds what it was granted. */
+  readonly holds?: number;
   readonly priority: PriorityClass;
   /** How many lanes the tenant has. */
   readonly bound: number;
-  /** Counts what the file asks: a grant that crosses a later one is void. */
+  /** Counts what the file asks: a grant that crosses a later one is void, and so is an older ask. */
   readonly turn: number;
+  /** When the file began, in milliseconds since 1970: tells it from an earlier one of the same id. Absent: an earlier version's. */
+  readonly life?: number;
 }
 
 /** Signal `grantLanes`: so many spans at a time are what the file may run. */
@@ -312,6 +316,7 @@ export interface GrantLanes {
   readonly lanes: number;
   /** The last that was heard of the file. */
   readonly turn: number;
+  readonly life?: number;
 }
 
 /** Update `attach`: a client has come (again) through a gateway. The newest attach wins. */
