@@ -8,7 +8,7 @@ import type { Gateway } from '../ports.ts';
 import { chooseModel } from '../protocol.ts';
 import { Uploads } from '../uploads/uploads.ts';
 import { failureOf, refuseUndecodable, startFileSession } from './file-session.ts';
-import { startFromUrl } from './from-url.ts';
+import { allowedUrl, startFromUrl } from './from-url.ts';
 import { fingerprintOf, idempotencyKey, idOfKey, mismatch } from './idempotency.ts';
 import { isJson, readJson } from './json-body.ts';
 import { jsonSessionBody } from './post-bodies.ts';
@@ -72,6 +72,7 @@ async function byName(gateway: Gateway, request: Request, key: string | null): P
 }
 
 async function byUrl(gateway: Gateway, body: UploadParameters & { url: string }, key: string | null): Promise<Wanted> {
+  await allowedUrl(gateway, body.url);
   const { url, ...parameters } = body;
   const id = key === null ? (body.session ?? randomUUID()) : idOfKey('session', key);
   const ref = { tenant: gateway.settings.tenant, id };
