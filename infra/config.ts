@@ -405,7 +405,7 @@ const settings = {
   LONGHAND_MAX_PARALLEL_SPANS: setting(integer(1, 1000).default(8), 'spans of one file transcribed side by side'),
   LONGHAND_MAX_TENANT_SPANS: setting(
     integer(1, 100_000).default(64),
-    'spans of all files of one tenant transcribed side by side; those of more wait',
+    'spans of all files of one tenant transcribed side by side; those of more wait. A file of one span is not counted',
   ),
   LONGHAND_TENANT_WEIGHT: setting(
     weight().default(1),
