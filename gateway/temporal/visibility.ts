@@ -84,6 +84,9 @@ const isRestartable = (attributes: Row['attributes']): boolean =>
 
 const kindOf = ({ attributes }: Row): SlotUser => (attributes['LonghandKind'] === 'span' ? 'span' : 'live');
 
+const queuedAtMs = ({ attributes, startMs }: Row): number =>
+  Date.parse(text(attributes['LonghandQueuedAt']) ?? '') || startMs;
+
 /** How long a session has had its worker by then; nothing where it never had one. */
 function heldMs({ attributes }: Row, untilMs: number): [] | [number] {
   const sinceMs = Date.parse(text(attributes['LonghandLeasedAt']) ?? '');
@@ -124,13 +127,22 @@ export class Visibility {
 
   /** Sessions that wait for a worker of the model, in the order in which Temporal is likely to serve them. */
   async queue(model: string): Promise<QueuedSession[]> {
-    const types = workflowTypes(WORKFLOW.session, WORKFLOW.span);
-    const { rows } = await this.#page(`${types} AND ${queuedFor(model)}`, MAX_ROWS, null);
+    const rows = await this.#queued(model);
     const priority = ({ attributes }: Row) => Number(attributes['LonghandPriority'] ?? 5);
-    const since = ({ attributes, startMs }: Row) => Date.parse(text(attributes['LonghandQueuedAt']) ?? '') || startMs;
     return rows
-      .sort((a, b) => priority(a) - priority(b) || since(a) - since(b))
+      .sort((a, b) => priority(a) - priority(b) || queuedAtMs(a) - queuedAtMs(b))
       .map((row) => ({ workflowId: row.workflowId, kind: kindOf(row) }));
+  }
+
+  /** How many wait for a worker of the model, at most {@link MAX_ROWS}, and how long the oldest has waited by now. */
+  async waiting(model: string, nowMs: number): Promise<{ readonly sessions: number; readonly oldestMs: number }> {
+    const rows = await this.#queued(model);
+    return { sessions: rows.length, oldestMs: Math.max(0, ...rows.map((row) => nowMs - queuedAtMs(row))) };
+  }
+
+  async #queued(model: string): Promise<Row[]> {
+    const types = workflowTypes(WORKFLOW.session, WORKFLOW.span);
+    return (await this.#page(`${types} AND ${queuedFor(model)}`, MAX_ROWS, null)).rows;
   }
 
   /** Live sessions that wait; spans of files wait behind them and are bounded by their files. */
