@@ -32,7 +32,7 @@ beforeAll(async () => {
       LONGHAND_WORKER_SILENCE_MS: '5000',
       // The process that starts this orchestrator has no workers to give: the pool says so.
       LONGHAND_CLUSTER: 'parent',
-      LONGHAND_KUBERNETES_DEADLINE_MS: '200',
+      LONGHAND_PLATFORM_DEADLINE_MS: '200',
       LONGHAND_OUTBOUND_ALLOW: '127.0.0.1',
       LONGHAND_WEBHOOK_SECRET: `whsec_${Buffer.alloc(24).toString('base64')}`,
     },

@@ -8,11 +8,11 @@ export const LONGEST_OVERRIDE_MS = 30 * 86_400_000;
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
 /** The most workers that any decision may ask for. */
-export const mostWorkers = ({ maxWorkers, burst }: Policy): number => maxWorkers + (burst?.maxWorkers ?? 0);
+export const mostDecided = ({ maxWorkers, burst }: Policy): number => maxWorkers + (burst?.maxWorkers ?? 0);
 
 /** @returns what is wrong with an override, and what is allowed; null where nothing is */
 export function overrideFault({ workers, untilMs, by }: Override, policy: Policy, nowMs: number): string | null {
-  const most = mostWorkers(policy);
+  const most = mostDecided(policy);
   if (!isCount(workers) || workers > most) return `workers is ${workers}: allowed is a whole number from 0 to ${most}`;
   if (!(untilMs > nowMs)) return 'the override ends in the past: untilMs must lie ahead';
   if (untilMs - nowMs > LONGEST_OVERRIDE_MS)
@@ -22,7 +22,7 @@ export function overrideFault({ workers, untilMs, by }: Override, policy: Policy
 
 /** @returns what is wrong with an operator's limits, and what is allowed; null where nothing is */
 export function limitsFault({ minWorkers, maxWorkers }: Limits, policy: Policy): string | null {
-  const most = mostWorkers(policy);
+  const most = mostDecided(policy);
   if (!isCount(minWorkers)) return `minWorkers is ${minWorkers}: allowed is a whole number from 0`;
   if (!isCount(maxWorkers) || maxWorkers > most)
     return `maxWorkers is ${maxWorkers}: allowed is a whole number from 0 to ${most}`;
