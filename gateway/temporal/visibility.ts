@@ -5,6 +5,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import type { Payload } from '@temporalio/common';
 import { WORKFLOW } from '../../workflows/contract.ts';
 import type { WorkerFacts, WorkerReport } from '../../workflows/contract.ts';
+import type { Observation, SlotUse } from '../../workflows/pool/observation.ts';
 import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionFilter, SessionSummary, SlotTimes, SlotUser, WorkerSummary } from '../ports.ts';
 
@@ -189,13 +190,23 @@ export class Visibility {
   }
 
   /** Sessions and spans that ended since: how many had a slot, and how long they had held their last ones in all. */
-  async ended(model: string, sinceMs: number): Promise<{ readonly sessions: number; readonly slotMs: number }> {
+  async ended(model: string, sinceMs: number): Promise<Observation['ended']> {
     const which = `${workflowTypes(WORKFLOW.session, WORKFLOW.span)} AND LonghandModel = ${quoted(model)}`;
     const since = quoted(new Date(sinceMs).toISOString());
     const closed = `ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew' AND CloseTime > ${since}`;
     const { rows } = await this.#page(`${which} AND ${closed}`, MAX_ROWS, null);
-    const held = rows.flatMap((row) => heldMs(row, row.closeMs ?? sinceMs));
-    return { sessions: held.length, slotMs: held.reduce((sum, ms) => sum + ms, 0) };
+    const tenants: Record<string, SlotUse> = {};
+    const all = { sessions: 0, slotMs: 0 };
+    for (const row of rows) {
+      const [ms] = heldMs(row, row.closeMs ?? sinceMs);
+      if (ms === undefined) continue;
+      const tenant = text(row.attributes['LonghandTenant']) ?? '';
+      const { sessions, slotMs } = tenants[tenant] ?? { sessions: 0, slotMs: 0 };
+      tenants[tenant] = { sessions: sessions + 1, slotMs: slotMs + ms };
+      all.sessions += 1;
+      all.slotMs += ms;
+    }
+    return { ...all, tenants };
   }
 
   /** @param model of one pool only. */

@@ -32,3 +32,26 @@ test('a session that has just been queued is counted, though Temporal’s own co
     await system.stop();
   }
 }, 120_000);
+
+test('slots that sessions have given back are counted by tenant', async () => {
+  const system = await System.start();
+  const client = openClient(system.temporal.address, 'default');
+  const statistics = new PoolStatistics(client, 5000);
+  try {
+    const beganMs = Date.now();
+    const caller = await new Caller(system.url, { session: 'short', audio: noise('short', 1000) }).call();
+    await caller.done();
+    const { tenants, ...all } = await until(
+      'it has ended',
+      () => statistics.ended('en', beganMs),
+      ({ sessions }) => sessions === 1,
+    );
+    expect(tenants).toEqual({ default: all });
+    expect(all.slotMs).toBeGreaterThan(500);
+    expect(await statistics.ended('de', beganMs)).toEqual({ sessions: 0, slotMs: 0, tenants: {} });
+    expect(await statistics.ended('en', Date.now() + 60_000)).toEqual({ sessions: 0, slotMs: 0, tenants: {} });
+  } finally {
+    await client.connection.close();
+    await system.stop();
+  }
+}, 120_000);
