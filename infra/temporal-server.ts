@@ -35,6 +35,8 @@ const DYNAMIC_CONFIG = [
   // Timers that are due within this are put off to its end: with the default of 1 s, 100 ms become a second.
   'history.timerProcessorMaxTimeShift="10ms"',
   'history.timerProcessorMaxPollRPS=5000',
+  // A history is deleted only once the queue's state tells that its close was dealt with; the default writes it every 30 s.
+  'history.transferProcessorUpdateAckInterval="1s"',
   'matching.enableFairness=true',
   // With four partitions the order of priorities is only approximate.
   'matching.numTaskqueueReadPartitions=1',

@@ -1,5 +1,5 @@
 /** Connections to Temporal, for the processes that are its clients and workers. */
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from './log.ts';
@@ -9,12 +9,36 @@ const RETRY_MS = 250;
 /** A page of a history may be larger than the 4 MiB that gRPC takes by default: Temporal's own bound is this. */
 const MAX_ANSWER_BYTES = 128 << 20;
 
+/**
+ * A server that was away is found again within this, however long it was away. gRPC's own pauses between two attempts to
+ * connect grow to two minutes, the SDK's between two attempts of a call to 5 s: finals that are made already would wait on.
+ */
+const LAST_PAUSE_MS = 1000;
+const CHANNEL_ARGS = {
+  'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': LAST_PAUSE_MS,
+};
+
+/** Of a call without a deadline: for 20 s in all, as by the SDK's own. */
+const ATTEMPTS = 24;
+/** A server that has too much to do is left alone for the SDK's own, longer pauses. https://grpc.io/docs/guides/status-codes */
+const isExhausted = ({ code }: { readonly code: number }): boolean => code === 8;
+
+const usual = defaultGrpcRetryOptions();
+const patient = defaultGrpcRetryOptions({ maxAttempts: ATTEMPTS });
+const RETRY: typeof usual = {
+  retryableDecider: (attempt, status) => (isExhausted(status) ? usual : patient).retryableDecider(attempt, status),
+  delayFunction: (attempt, status) => {
+    const pauseMs = usual.delayFunction(attempt, status);
+    return isExhausted(status) ? pauseMs : Math.min(pauseMs, LAST_PAUSE_MS);
+  },
+};
+
 /** A client whose connection is made when first used and made again when it breaks. */
 export function openClient(address: string, namespace: string): Client {
-  return new Client({
-    connection: Connection.lazy({ address, channelArgs: { 'grpc.max_receive_message_length': MAX_ANSWER_BYTES } }),
-    namespace,
-  });
+  const interceptors = [makeGrpcRetryInterceptor(RETRY)];
+  return new Client({ connection: Connection.lazy({ address, channelArgs: CHANNEL_ARGS, interceptors }), namespace });
 }
 
 /** The SDK's own log lines go to ours. Once per process, before anything else of the SDK. */

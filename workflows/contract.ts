@@ -176,6 +176,11 @@ export interface SessionBounds {
   readonly maxParallelSpans: number;
   /** Spans of all files of the tenant that may be; absent: as many as its files have. */
   readonly maxTenantSpans?: number;
+  /**
+   * What takes a moment is done in the workflow's own task, and a file of one span takes no lane. Absent: an earlier version
+   * has begun it.
+   */
+  readonly inPlace?: true;
 }
 
 /** What every kind of session is started with. */
@@ -300,11 +305,15 @@ export interface AskLanes {
   /** Workflow id. */
   readonly file: string;
   readonly lanes: number;
+  /** How many it holds, as it knows; absent: an earlier version's, which holds what it was granted. */
+  readonly holds?: number;
   readonly priority: PriorityClass;
   /** How many lanes the tenant has. */
   readonly bound: number;
-  /** Counts what the file asks: a grant that crosses a later one is void. */
+  /** Counts what the file asks: a grant that crosses a later one is void, and so is an older ask. */
   readonly turn: number;
+  /** When the file began, in milliseconds since 1970: tells it from an earlier one of the same id. Absent: an earlier version's. */
+  readonly life?: number;
 }
 
 /** Signal `grantLanes`: so many spans at a time are what the file may run. */
@@ -312,6 +321,7 @@ export interface GrantLanes {
   readonly lanes: number;
   /** The last that was heard of the file. */
   readonly turn: number;
+  readonly life?: number;
 }
 
 /** Update `attach`: a client has come (again) through a gateway. The newest attach wins. */
@@ -632,6 +642,10 @@ export type FetchAnswer =
 /** What a decoder said of an upload. A refusal's `reason` is `unsupported_audio`, `empty_audio` or `too_long`. */
 export type ProbeAnswer =
   { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly detail: string };
+
+/** Update `probed`: with how the session is seen by then; an earlier version does not say. */
+export type ProbedAnswer =
+  { readonly ok: true; readonly view?: SessionView } | Extract<ProbeAnswer, { readonly ok: false }>;
 
 export interface DecodeArgs {
   readonly ref: SessionRef;

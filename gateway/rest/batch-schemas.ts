@@ -1,12 +1,17 @@
 /** What `/v1/batches` takes and gives. */
 import { z } from 'zod';
-import { PRIORITIES } from '../../workflows/contract.ts';
-import { MAX_URL_LENGTH, nameSchema } from '../protocol.ts';
+import { CHANNEL_MODES, PRIORITIES } from '../../workflows/contract.ts';
+import { MAX_URL_LENGTH, choiceShape, nameSchema } from '../protocol.ts';
 
 const choice = {
   model: z.string().optional(),
   language: z.string().optional(),
   priority: z.enum(PRIORITIES).optional(),
+  channels: z
+    .enum(CHANNEL_MODES, `one of ${CHANNEL_MODES.join(', ')}`)
+    .optional()
+    .describe('as for one session'),
+  label: choiceShape.label.describe('each key:value; an item has those of `defaults` besides its own'),
   webhook: z.string().max(MAX_URL_LENGTH).optional().describe('where the end of each session is told'),
 };
 

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { BatchItem } from '../../workflows/batch/contract.ts';
 import type { SessionRef } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
+import { MAX_LABELS } from '../labels.ts';
 import type { Gateway } from '../ports.ts';
 import { chooseModel } from '../protocol.ts';
 import { newUploadId } from '../uploads/upload-id.ts';
@@ -63,7 +64,7 @@ async function lookAtAll(gateway: Gateway, ref: SessionRef, { items, defaults = 
   for (let at = 0; at < items.length; at += LOOKS_AT_ONCE) {
     const some = items.slice(at, at + LOOKS_AT_ONCE).map(async (item, offset) => {
       const index = at + offset;
-      return lookAt(gateway, { ...defaults, ...given(item) }, ids[index] ?? '').catch((error: unknown) => {
+      return lookAt(gateway, withDefaults(item, defaults), ids[index] ?? '').catch((error: unknown) => {
         throw error instanceof Failure ? new Failure(error.type, `items.${index}: ${error.message}`) : error;
       });
     });
@@ -72,8 +73,13 @@ async function lookAtAll(gateway: Gateway, ref: SessionRef, { items, defaults = 
   return looked;
 }
 
-/** Without what is undefined: it would hide the defaults. */
-const given = (item: Item): Item => Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined));
+/** What an item says goes before; its labels are added to those of all. */
+function withDefaults(item: Item, defaults: NonNullable<BatchBody['defaults']>): Item {
+  // What is undefined would hide the defaults.
+  const given = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined)) as Item;
+  const label = [...new Set([...(defaults.label ?? []), ...(item.label ?? [])])];
+  return { ...defaults, ...given, label };
+}
 
 function refuseTwice(names: readonly string[], field: string): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
@@ -81,9 +87,13 @@ function refuseTwice(names: readonly string[], field: string): void {
 }
 
 async function lookAt(gateway: Gateway, item: Item, session: string): Promise<BatchItem> {
-  const { priority = 'normal', filename } = item;
+  const { priority = 'normal', filename, channels, label = [] } = item;
+  if (label.length > MAX_LABELS) {
+    throw new Failure('invalid_parameter', `label: ${label.length} with those of \`defaults\`, at most ${MAX_LABELS}`);
+  }
   const { webhook, ...choice } = chooseModel({ ...item, priority }, gateway.settings.catalogue);
-  const common = { session, ...choice, ...(await webhookFor(gateway, webhook)) };
+  const told = await webhookFor(gateway, webhook);
+  const common = { session, ...choice, ...(channels === undefined ? {} : { channels }), ...told };
   if (item.uploadId === undefined) {
     const source = await allowedUrl(gateway, item.url ?? '');
     const fileName = plainName(filename ?? fileNameOf(source));

@@ -77,11 +77,21 @@ export class LiveDecoders {
     } catch (error) {
       this.#ffmpeg = null;
       if (!(error instanceof DecoderFailed)) throw error;
+      if (isForWantOfRoom(error.cause)) {
+        decoding.refuse('decoder_limit', NO_ROOM);
+        return;
+      }
       const advice = 'install ffmpeg, or send bare audio (s16le, mulaw, alaw) or WAV';
       decoding.refuse('unsupported_audio', `live audio of this kind needs ffmpeg on PATH of the gateway: ${advice}`);
     }
   }
 }
+
+/** What the system lacks of which it may have some later: descriptors, processes, memory. */
+const LACKS = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'];
+const isForWantOfRoom = (error: unknown): boolean =>
+  error instanceof Error && LACKS.includes(String((error as NodeJS.ErrnoException).code));
+const NO_ROOM = 'no further decoder can be started here now: try again later, or send bare audio';
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
@@ -122,8 +132,10 @@ export class LiveDecoding {
     if (this.#closed) return;
     // Nothing of this process's settings or credentials is for a decoder of strangers' streams.
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: {}, windowsHide: true });
+    child.on('error', (error) => this.#refuseUnstarted(error));
+    // Without a descriptor left there are not even pipes.
+    if (child.pid === undefined) return;
     this.#child = child;
-    child.on('error', () => this.refuse('internal', 'the decoder cannot be started'));
     child.on('close', (exitCode, signal) => this.#over(exitCode, signal));
     // It may end before it has read everything.
     child.stdin.on('error', () => undefined).on('drain', () => this.#drained());
@@ -178,6 +190,11 @@ export class LiveDecoding {
     if (this.#closed) return;
     this.close();
     this.#events.refused(reason, detail);
+  }
+
+  #refuseUnstarted(error: Error): void {
+    if (isForWantOfRoom(error)) this.refuse('decoder_limit', NO_ROOM);
+    else this.refuse('internal', 'the decoder cannot be started');
   }
 
   #drained(): void {

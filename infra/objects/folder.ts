@@ -133,7 +133,8 @@ class FolderStore implements ObjectStore {
       }
       return await publish(temporary).catch(fail(doing, key));
     } catch (error) {
-      await rm(temporary, { force: true });
+      // Why it failed matters more than what is left: that is removed once it is old.
+      await rm(temporary, { force: true }).catch(() => undefined);
       throw error;
     }
   }

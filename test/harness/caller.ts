@@ -47,6 +47,8 @@ export class Caller {
   queued: LiveEvents['queued'][0][] = [];
   /** Codes with which its connections were closed, but for the last one. */
   readonly closes: number[] = [];
+  /** Why, as far as it was told. */
+  readonly reasons: string[] = [];
   /** How long each connection waited for `session`, or for being closed before it. */
   readonly answerMs: number[] = [];
   /** When the connection that is not answered yet was begun. */
@@ -61,9 +63,10 @@ export class Caller {
     this.client.on('ack', ({ durableBytes }) => this.acks.push(durableBytes));
     this.client.on('started', () => (this.started += 1));
     this.client.on('queued', (message) => this.queued.push(message));
-    this.client.on('reconnecting', ({ code, inMs }) => {
+    this.client.on('reconnecting', ({ code, why, inMs }) => {
       this.reconnects += 1;
       this.closes.push(code);
+      this.reasons.push(why);
       this.#answered();
       this.#askedAtMs = performance.now() + inMs;
     });

@@ -49,7 +49,7 @@ const show = async (id: string): Promise<Batch> => (await system.json(`/v1/batch
 
 test('every file of a batch is transcribed, also when the orchestrator dies in the middle; one that fails stops no other', async () => {
   const items = Array.from({ length: 8 }, (_, n) => ({ url: `${origin}/${n === 5 ? 'missing' : n}.wav` }));
-  const { id } = await post({ name: 'eight', items });
+  const { id } = await post({ name: 'eight', defaults: { label: ['of:eight'] }, items });
   await until(
     'one has ended',
     () => show(id),
@@ -65,6 +65,8 @@ test('every file of a batch is transcribed, also when the orchestrator dies in t
     90_000,
   );
   expect(ended?.counts).toEqual({ waiting: 0, running: 0, completed: 7, failed: 1, cancelled: 0 });
+  const labelled = (await system.json('/v1/sessions?label=of:eight')) as { sessions: unknown[] };
+  expect(labelled.sessions).toHaveLength(8);
   const results = (await (await fetch(`${system.httpUrl}/v1/batches/${id}/results`)).text()).trim().split('\n');
   const lines = results.map((line) => JSON.parse(line) as { state: string; transcript: { text: string } | null });
   expect(lines.map(({ state }) => state)).toEqual(items.map((_, n) => (n === 5 ? 'failed' : 'completed')));

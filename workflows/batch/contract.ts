@@ -1,5 +1,5 @@
 /** Batches: many files in one request. Plain JSON: it lives in a workflow's history. */
-import type { PriorityClass, SessionBounds, SessionRef, SessionResult } from '../contract.ts';
+import type { ChannelMode, PriorityClass, SessionBounds, SessionRef, SessionResult } from '../contract.ts';
 import type { WebhookTarget } from '../webhook/contract.ts';
 
 export const batchWorkflowId = ({ tenant, id }: SessionRef): string => `batch/${tenant}/${id}`;
@@ -20,6 +20,10 @@ export interface BatchItem {
   readonly model: string;
   readonly language: string;
   readonly priority: PriorityClass;
+  /** Each `key:value`; absent: none. */
+  readonly labels?: readonly string[];
+  /** Absent: they are mixed. */
+  readonly channels?: ChannelMode;
   readonly uploadId: string;
   readonly uploadBytes: number;
   /** The file is to be fetched from there. */

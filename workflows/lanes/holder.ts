@@ -23,6 +23,7 @@ const ASK_AGAIN_MS = 300_000;
 export interface HeldLanes {
   readonly granted: number;
   readonly turn: number;
+  readonly life?: number;
 }
 
 export class LaneHolder {
@@ -30,12 +31,13 @@ export class LaneHolder {
   #held: HeldLanes;
   #wanted = 0;
   #sending = 0;
+  #isExempt = false;
 
-  constructor(spec: SessionSpec, carried: HeldLanes = { granted: 0, turn: 0 }) {
+  constructor(spec: SessionSpec, carried?: HeldLanes) {
     this.#spec = spec;
-    this.#held = carried;
-    setHandler(grantSignal, ({ lanes, turn }) => {
-      if (turn === this.#held.turn) this.#held = { granted: lanes, turn };
+    this.#held = carried ?? { granted: 0, turn: 0, life: workflowInfo().startTime.getTime() };
+    setHandler(grantSignal, ({ lanes, turn, life = this.#held.life }) => {
+      if (turn === this.#held.turn && life === this.#held.life) this.#held = { ...this.#held, granted: lanes };
     });
   }
 
@@ -49,16 +51,21 @@ export class LaneHolder {
   }
 
   get #isBounded(): boolean {
-    return this.#spec.bounds.maxTenantSpans !== undefined;
+    return this.#spec.bounds.maxTenantSpans !== undefined && !this.#isExempt;
+  }
+
+  /** A file of one span takes no lane: like a live session it waits in its model's queue, in its tenant's share. */
+  exempt(): void {
+    this.#isExempt = true;
   }
 
   /** So many would be of use from now on; 0 gives all back. */
   want(lanes: number): void {
     const { granted, turn } = this.#held;
-    if (lanes === this.#wanted && lanes === granted) return;
+    const isKnown = lanes === granted && this.#wanted <= granted;
     this.#wanted = lanes;
-    if (!this.#isBounded || lanes === granted) return;
-    this.#held = { granted: Math.min(granted, lanes), turn: turn + 1 };
+    if (!this.#isBounded || isKnown) return;
+    this.#held = { ...this.#held, granted: Math.min(granted, lanes), turn: turn + 1 };
     this.#ask();
   }
 
@@ -90,8 +97,8 @@ export class LaneHolder {
     const workflowId = lanesWorkflowId(ref.tenant);
     const { maxTenantSpans: bound = Infinity } = bounds;
     const lanes = this.#wanted;
-    const { turn } = this.#held;
-    const ask: AskLanes = { file: workflowInfo().workflowId, lanes, priority, bound, turn };
+    const { granted: holds, ...order } = this.#held;
+    const ask: AskLanes = { file: workflowInfo().workflowId, lanes, holds, priority, bound, ...order };
     const tell = () => getExternalWorkflowHandle(workflowId).signal(askSignal, ask);
     try {
       await tell();

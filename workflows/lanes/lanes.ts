@@ -31,10 +31,10 @@ export async function lanes(tenant: string, carried: LanesState = NO_LANES): Pro
   let state = carried;
   let sending = 0;
   setHandler(askSignal, (ask) => void (state = asked(state, ask)));
-  const tell = ({ file, granted, turn }: Holder): void => {
+  const tell = ({ file, granted, turn, life }: Holder): void => {
     sending += 1;
     getExternalWorkflowHandle(file)
-      .signal(grantSignal, { lanes: granted, turn })
+      .signal(grantSignal, { lanes: granted, turn, ...(life === undefined ? {} : { life }) })
       .catch((error: unknown) => {
         if (!isCancellation(error)) state = gone(state, file);
       })

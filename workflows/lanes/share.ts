@@ -1,6 +1,9 @@
 /**
  * How a tenant's lanes are shared out: one lane runs one span at a time. Files of a higher priority come first, then those
  * that asked first; what a file holds is never taken away. Pure, and plain JSON: carried through continue-as-new.
+ *
+ * Temporal does not keep the order of two signals of one workflow: what a file asks is numbered, and what comes after
+ * something newer is void. An id that gets another workflow begins another life, so that neither is taken for the other.
  */
 import type { AskLanes, PriorityClass } from '../contract.ts';
 
@@ -11,27 +14,49 @@ export interface Holder {
   readonly granted: number;
   readonly priority: PriorityClass;
   readonly turn: number;
+  readonly life?: number;
 }
 
 export interface LanesState {
   readonly bound: number;
   /** In the order in which they came. */
   readonly holders: readonly Holder[];
+  /** Those that were done last, and how that was numbered; absent: none. */
+  readonly ended?: readonly Ended[];
 }
+
+type Turn = Pick<AskLanes, 'turn' | 'life'>;
+type Ended = Turn & { readonly file: string };
+
+/** What crosses the end of its file comes within moments. */
+const ENDED_KEPT = 100;
 
 export const NO_LANES: LanesState = { bound: 0, holders: [] };
 
 const RANK: Readonly<Record<PriorityClass, number>> = { high: 0, normal: 1, low: 2 };
 
 /** A file says how many lanes it would have: fewer than it holds gives some back, none ends its part. The newest bound counts. */
-export function asked(state: LanesState, { file, lanes, priority, bound, turn }: AskLanes): LanesState {
-  const known = state.holders.find((holder) => holder.file === file);
-  const others = state.holders.filter((holder) => holder !== known);
-  if (lanes <= 0) return { bound, holders: others };
-  const holder = { file, wanted: lanes, granted: Math.min(known?.granted ?? 0, lanes), priority, turn };
-  const holders = known === undefined ? [...others, holder] : state.holders.map((it) => (it === known ? holder : it));
-  return { bound, holders };
+export function asked(state: LanesState, ask: AskLanes): LanesState {
+  const { file, lanes, holds, priority, bound } = ask;
+  const { holders, ended = [] } = state;
+  const known = holders.find((holder) => holder.file === file);
+  const newest = known ?? ended.find((one) => one.file === file);
+  if (newest !== undefined && isOlder(ask, newest)) return state;
+  const others = holders.filter((holder) => holder !== known);
+  const order: Turn = { turn: ask.turn, ...(ask.life === undefined ? {} : { life: ask.life }) };
+  const otherEnds = ended.filter((one) => one.file !== file);
+  if (lanes <= 0) return { bound, holders: others, ended: [...otherEnds, { file, ...order }].slice(-ENDED_KEPT) };
+  // What was granted before it asked, and has not reached it, is void.
+  const granted = Math.min(holds ?? known?.granted ?? 0, lanes);
+  const holder = { file, wanted: lanes, granted, priority, ...order };
+  return {
+    bound,
+    holders: known === undefined ? [...others, holder] : holders.map((it) => (it === known ? holder : it)),
+    ended: otherEnds,
+  };
 }
+
+const isOlder = (a: Turn, b: Turn): boolean => ((a.life ?? 0) - (b.life ?? 0) || a.turn - b.turn) < 0;
 
 /** The file is not there any more. */
 export const gone = (state: LanesState, file: string): LanesState => ({

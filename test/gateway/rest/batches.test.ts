@@ -60,6 +60,19 @@ describe('a batch', () => {
     expect(claims()).toHaveLength(2);
   });
 
+  test('gives its items their labels and channels, the labels of all besides their own', async () => {
+    const items = [
+      { uploadId: await uploaded(), label: ['desk:north', 'day:monday'], channels: 'mixed' },
+      { uploadId: await uploaded() },
+    ];
+    const defaults = { label: ['day:monday'], channels: 'separate' };
+    const { id } = (await ask('POST', '/v1/batches', { defaults, items })).body;
+    expect(backstage.batches.started.get(id)?.input.items).toMatchObject([
+      { labels: ['day:monday', 'desk:north'], channels: 'mixed' },
+      { labels: ['day:monday'], channels: 'separate' },
+    ]);
+  });
+
   test('is shown with a page of its items and its end at the pace so far', async () => {
     const items = [{ uploadId: await uploaded() }, { uploadId: await uploaded() }, { uploadId: await uploaded() }];
     const { id } = (await ask('POST', '/v1/batches', { items })).body;
@@ -120,12 +133,18 @@ test('one wrong item refuses the whole, says which, and nothing is begun or clai
     [{ uploadId: await uploaded(), language: 'xx' }, 'unknown_language'],
     [{ uploadId: await uploaded(), id: 'a/b' }, 'invalid_parameter'],
     [{ uploadId: await uploaded(), colour: 'red' }, 'unknown_parameter'],
+    [{ uploadId: await uploaded(), label: ['no colon'] }, 'invalid_parameter'],
+    [{ uploadId: await uploaded(), label: Array.from({ length: 16 }, (_, n) => `n:${n}`) }, 'invalid_parameter'],
+    [{ uploadId: await uploaded(), channels: 'left' }, 'invalid_parameter'],
     [{ url: 'http://10.0.0.1/' }, 'forbidden_address'],
     [{ url: 'file:///etc/passwd' }, 'forbidden_address'],
     [{}, 'invalid_parameter'],
     [good, 'invalid_parameter'],
   ] as const) {
-    const { status, body } = await ask('POST', '/v1/batches', { items: [good, wrong] });
+    const { status, body } = await ask('POST', '/v1/batches', {
+      defaults: { label: ['of:all'] },
+      items: [good, wrong],
+    });
     expect({ wrong, code: body.code }).toEqual({ wrong, code });
     expect(status).toBeLessThan(500);
     expect(body.detail).toMatch(/items|colour/);
