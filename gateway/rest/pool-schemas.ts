@@ -19,20 +19,18 @@ export const limitsSchema = z.strictObject({ minWorkers: count, maxWorkers: coun
 const entry = z.strictObject({ cron: z.string().max(200), workers: count.max(100_000) });
 
 /** The `calendar` of a policy (docs/scaling.md), with the same bounds and defaults. */
-export const calendarSchema = z
-  .strictObject({
-    timetable: z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('hours'), workersByHour: z.array(count.max(100_000)).length(24) }),
-      z.strictObject({ kind: z.literal('cron'), entries: z.array(entry).min(1).max(200) }),
-    ]),
-    leadMs: z.number().min(0).max(86_400_000).default(0).describe('rises come so much earlier'),
-    role: z
-      .enum(['floor', 'expected'])
-      .default('expected')
-      .describe('floor: never fewer workers; expected: only tells the forecast what to expect'),
-    servedShare: z.number().min(0.5).max(0.9999).default(0.99),
-  })
-  .openapi('PoolCalendar');
+export const calendarSchema = z.strictObject({
+  timetable: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('hours'), workersByHour: z.array(count.max(100_000)).length(24) }),
+    z.strictObject({ kind: z.literal('cron'), entries: z.array(entry).min(1).max(200) }),
+  ]),
+  leadMs: z.number().min(0).max(86_400_000).default(0).describe('rises come so much earlier'),
+  role: z
+    .enum(['floor', 'expected'])
+    .default('expected')
+    .describe('floor: never fewer workers; expected: only tells the forecast what to expect'),
+  servedShare: z.number().min(0.5).max(0.9999).default(0.99),
+});
 
 const workers = z.object({ standing: z.int(), burst: z.int() });
 const rule = z.enum(RULES);
