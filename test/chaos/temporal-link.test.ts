@@ -10,6 +10,8 @@ import { until } from '../harness/until.ts';
 
 const SEGMENT_MS = 400;
 const DEADLINE_MS = 2500;
+/** A worker waits so long for the answer to a commit, then asks again (workers/temporal.ts). */
+const COMMIT_DEADLINE_MS = 10_000;
 /** What a loaded machine may take on top. */
 const SLACK_MS = 2500;
 
@@ -141,6 +143,17 @@ suite('on the way to Temporal', () => {
       await expectUnmoved(one);
     },
   );
+
+  test('the answers to the asr are held back for longer than a commit is waited for: what is committed is not committed again', async () => {
+    const one = await call('answers-held', 28_000);
+    await links.asr.poison(held, 'downstream');
+    await pause(COMMIT_DEADLINE_MS + 1500);
+    const { segments } = (await system.json('/v1/sessions/answers-held')) as { segments: number };
+    // Accepted, and the worker does not know it.
+    expect(segments).toBeGreaterThan(one.caller.finals.length);
+    await heal();
+    await expectUnmoved(one);
+  });
 
   test('every way is 150 ms longer, varying by 100 ms: nothing is lost, repeated or moved', async () => {
     for (const part of parts) await links[part].poison(delayed(150, 100), 'upstream', 'downstream');
