@@ -1,9 +1,10 @@
 /** A process that stops without dying, and wakes up when others have taken its place: it is refused, and nothing is lost. */
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Caller, noise } from '../harness/caller.ts';
+import { Caller, noise, undisturbed } from '../harness/caller.ts';
 import { expectWhole } from '../harness/invariants.ts';
 import type { CallOptions } from '../harness/caller.ts';
+import { connect } from '../harness/sockets.ts';
 import { System } from '../harness/system.ts';
 
 const SEGMENT_MS = 400;
@@ -123,6 +124,22 @@ describe('a gateway', () => {
     await finished(after);
     // The worker followed to the other gateway with its recogniser.
     expect(await epochOf('gateway-replaced')).toBe(1);
+  });
+
+  test('that wakes up with a connection that its client has given up long since turns that away, and nobody else', async () => {
+    const other = await system.add('gateway');
+    const audio = noise('given-up', 2000);
+    const query = 'session=given-up&client=phone';
+    system.gateway.signal('SIGSTOP');
+    const first = connect(`${system.url}/v1/live?${query}&attempt=1`);
+    const { socket, inbox } = await connect(`ws://127.0.0.1:${Number(other.ready['port'])}/v1/live?${query}&attempt=2`);
+    await inbox.next('session');
+    system.gateway.signal('SIGCONT');
+    expect((await (await first).inbox.closed).reason).toBe('superseded');
+    socket.send(audio);
+    socket.send(JSON.stringify({ type: 'end' }));
+    expect((await inbox.closed).code).toBe(1000);
+    expect(inbox.ofType('final')).toHaveLength((await undisturbed(audio, SEGMENT_MS)).length);
   });
 });
 
