@@ -55,16 +55,26 @@ suite('on the way to Temporal', () => {
     await heal();
   });
 
-  async function call(session: string, ms: number): Promise<{ caller: Caller; audio: Buffer }> {
+  interface Call {
+    readonly caller: Caller;
+    readonly audio: Buffer;
+  }
+
+  async function begun(session: string, ms: number): Promise<Call> {
     const audio = noise(session, ms);
     const caller = await new Caller(system.url, { session, audio }).call();
     callers.push(caller);
-    await caller.midSentenceAfter(1);
     return { caller, audio };
   }
 
+  async function call(session: string, ms: number): Promise<Call> {
+    const made = await begun(session, ms);
+    await made.caller.midSentenceAfter(1);
+    return made;
+  }
+
   /** Its client noticed nothing, no worker was replaced, and the transcript is that of an undisturbed call. */
-  async function expectUnmoved({ caller, audio }: { caller: Caller; audio: Buffer }): Promise<void> {
+  async function expectUnmoved({ caller, audio }: Call): Promise<void> {
     await caller.done();
     expect(caller.reconnects).toBe(0);
     expect(caller.started).toBe(1);
@@ -75,7 +85,7 @@ suite('on the way to Temporal', () => {
    * Whoever comes as soon as Temporal is back may be told once more that it is not: workflows do not go on before the
    * orchestrator asks for them again, and the SDK's pauses between two polls grow with the time that it was away.
    */
-  async function expectWelcome({ caller, audio }: { caller: Caller; audio: Buffer }): Promise<void> {
+  async function expectWelcome({ caller, audio }: Call): Promise<void> {
     await caller.done();
     expect(caller.closes).toEqual(caller.closes.map(() => 1013));
     expect(caller.reasons).toEqual(caller.reasons.map(() => 'Temporal does not answer: try again later'));
@@ -117,7 +127,7 @@ suite('on the way to Temporal', () => {
       await expectRefused();
       await heal();
       await until('ready', readiness, (seen) => seen.startsWith('200'));
-      const next = await call(`all-${how.slice(0, 3)}-next`, 2000);
+      const next = await begun(`all-${how.slice(0, 3)}-next`, 2000);
       await expectUnmoved(one);
       await expectWelcome(next);
     });
