@@ -155,6 +155,20 @@ describe('an orchestrator', () => {
     expect(made.caller).toMatchObject({ reconnects: 0, started: 1 });
   });
 
+  test('that stops for 12 s: new clients are refused as if Temporal did not answer, and come in when it goes on', async () => {
+    system.orchestrator.signal('SIGSTOP');
+    const late = prepared('orchestrator-stopped-late', 3000);
+    const calling = late.caller.call();
+    await pause(12_000);
+    system.orchestrator.signal('SIGCONT');
+    await calling;
+    await finished(late);
+    // Temporal says it in another way once three workflow tasks have timed out.
+    expect(late.caller.closes.length).toBeGreaterThan(3);
+    expect(late.caller.closes).toEqual(late.caller.closes.map(() => 1013));
+    expect(late.caller.reasons).toEqual(late.caller.reasons.map(() => 'Temporal does not answer: try again later'));
+  }, 90_000);
+
   test('that wakes up when another has taken its sessions over changes nothing', async () => {
     const made = await call('orchestrator-replaced', 8000);
     system.orchestrator.signal('SIGSTOP');
