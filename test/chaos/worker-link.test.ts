@@ -10,7 +10,8 @@ import { until } from '../harness/until.ts';
 
 const SEGMENT_MS = 400;
 const SILENCE_MS = 1500;
-const STALL_MS = 3000;
+/** So long that a silence is found before it, on a loaded machine too. */
+const STALL_MS = 5000;
 const GRACE_MS = 3000;
 const GATEWAY_SILENCE_MS = 4000;
 /** What a loaded machine may take on top. */
