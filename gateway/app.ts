@@ -68,6 +68,10 @@ function buildApp(gateway: Gateway, live: LiveServer, streams: EventStreams, end
   app.use((request, _response, next) => {
     const refusal = refuseForeign(request.headers, gateway.settings.origins);
     if (refusal !== null) throw refusal;
+    // A proxy before us may have gone by the other one.
+    if ((request.headersDistinct['content-type']?.length ?? 0) > 1) {
+      throw new Failure('invalid_parameter', 'Content-Type: given more than once');
+    }
     next();
   });
   app.use(healthRoutes(gateway, isDraining));

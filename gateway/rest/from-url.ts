@@ -13,7 +13,7 @@ export interface AtUrl extends UploadParameters {
   readonly url: string;
 }
 
-/** Starts the session; what is at the address is known later. @throws Failure `forbidden_address` */
+/** Starts the session of an address that {@link allowedUrl} let through; what is there is known later. */
 export async function startFromUrl(
   gateway: Gateway,
   body: AtUrl,
@@ -21,9 +21,8 @@ export async function startFromUrl(
   fingerprint: string | null,
 ): Promise<void> {
   const { webhook, ...choice } = chooseModel(body, gateway.settings.catalogue);
-  const input = await fileAt(gateway, body.url, choice, id);
   await gateway.sessions.startFile({
-    ...input,
+    ...inputOf(gateway, new URL(body.url), choice, id),
     ...(await webhookFor(gateway, webhook)),
     ...(body.filename === undefined ? {} : { fileName: plainName(body.filename) }),
     ...(fingerprint === null ? {} : { fingerprint }),
@@ -37,8 +36,11 @@ export async function fileAt(
   choice: Omit<Choice, 'webhook'>,
   id: string,
 ): Promise<FileInput> {
-  const { tenant, weightOf, bounds } = gateway.settings;
-  const source = await allowedUrl(gateway, url);
+  return inputOf(gateway, await allowedUrl(gateway, url), choice, id);
+}
+
+function inputOf({ settings }: Gateway, source: URL, choice: Omit<Choice, 'webhook'>, id: string): FileInput {
+  const { tenant, weightOf, bounds } = settings;
   return {
     kind: 'file',
     ref: { tenant, id },

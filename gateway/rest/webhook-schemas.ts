@@ -39,6 +39,7 @@ export const webhookEventSchema = z
       state: z.enum(['completed', 'failed', 'cancelled']),
       model: z.string(),
       language: z.string(),
+      labels: z.array(z.string()).readonly().describe('each key:value, as given at the start'),
       audioMs: z.number(),
       segments: z.int(),
       error: z.object({ code: z.string(), detail: z.string().nullable() }).nullable(),

@@ -21,6 +21,7 @@ const args: DeliverArgs = {
       state: 'completed',
       model: 'en',
       language: 'en',
+      labels: [],
       audioMs: 1,
       segments: 1,
       error: null,

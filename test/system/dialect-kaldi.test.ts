@@ -108,7 +108,7 @@ test('its worker is killed in mid-session: all words come, each once; the sessio
 
 test('handed over in mid-session: the other worker goes on, and every word is in the transcript once', async () => {
   const audio = noise('kaldi-moved', 9000);
-  const dictation = new Dictation(`${RAW}&session=kaldi-moved`);
+  const dictation = new Dictation(`${RAW}&session=kaldi-moved&user-id=desk%207&content-id=call/17`);
   const code = dictation.speak(audio);
   await dictation.hasFinals(4);
   const before = (await system.workerOf('kaldi-moved')).pid;
@@ -126,6 +126,9 @@ test('handed over in mid-session: the other worker goes on, and every word is in
   expect(dictation.texts).toEqual(transcript.segments.map(({ text }) => text));
   expect(dictation.finals.map(({ segment }) => segment)).toEqual(dictation.texts.map((_, i) => i));
   expect(transcript.audioMs).toBe(9000);
+  const labels = 'label=user-id:desk%207&label=content-id:call/17';
+  const { sessions } = (await system.json(`/v1/sessions?${labels}`)) as { sessions: { id: string }[] };
+  expect(sessions.map(({ id }) => id)).toEqual(['kaldi-moved']);
 }, 90_000);
 
 test('curl -T with a WAV file in chunks is answered with all of it', async () => {

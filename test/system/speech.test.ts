@@ -1,7 +1,11 @@
 /** Real speech through the real model, the whole way: live and as a file. */
 import alawmulaw from 'alawmulaw';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { wordErrors } from '../../workers/start/word-errors.ts';
 import { Caller } from '../harness/caller.ts';
+import { encode } from '../harness/encode.ts';
 import { finishedFile, postFile, wav } from '../harness/files.ts';
 import { System } from '../harness/system.ts';
 import { readAllSpeech, readSpeech } from '../speech/speech.ts';
@@ -76,4 +80,60 @@ test('all samples as a file in several spans: the word error rate is that of the
   expect(status).toBe(202);
   const transcript = await finishedFile(system, String(body['id']));
   expect(rate(text, transcript.text)).toBeLessThanOrEqual(MEASURED.wide + MARGIN);
+});
+
+// Bad input, row 8.
+describe('a file is understood, however it is encoded:', () => {
+  const telephone = ['-ar', '8000', '-ac', '1'];
+  const ENCODINGS: readonly { name: string; options: readonly string[]; bound: keyof typeof MEASURED }[] = [
+    { name: '16k.wav', options: [], bound: 'wide' },
+    { name: '8k.wav', options: ['-ar', '8000'], bound: 'telephone' },
+    { name: '44k1.wav', options: ['-ar', '44100'], bound: 'wide' },
+    { name: '48k-stereo.wav', options: ['-ar', '48000', '-ac', '2'], bound: 'wide' },
+    { name: '24bit.wav', options: ['-c:a', 'pcm_s24le'], bound: 'wide' },
+    { name: '48k-stereo-24bit.wav', options: ['-ar', '48000', '-ac', '2', '-c:a', 'pcm_s24le'], bound: 'wide' },
+    { name: 'float.wav', options: ['-c:a', 'pcm_f32le'], bound: 'wide' },
+    { name: 'mulaw.wav', options: [...telephone, '-c:a', 'pcm_mulaw'], bound: 'telephone' },
+    { name: 'alaw.wav', options: [...telephone, '-c:a', 'pcm_alaw'], bound: 'telephone' },
+    { name: 'mulaw.au', options: [...telephone, '-c:a', 'pcm_mulaw'], bound: 'telephone' },
+    { name: 'opus.webm', options: ['-c:a', 'libopus', '-b:a', '32k'], bound: 'wide' },
+    { name: 'opus.ogg', options: ['-c:a', 'libopus', '-b:a', '16k'], bound: 'wide' },
+    { name: 'moov-at-the-end.m4a', options: ['-c:a', 'aac', '-b:a', '64k'], bound: 'wide' },
+    { name: '64k.mp3', options: ['-b:a', '64k'], bound: 'wide' },
+    { name: 'speech.flac', options: [], bound: 'wide' },
+  ];
+  const rates = new Map<string, number>();
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'longhand-encodings-'));
+    const { pcm, text } = await readAllSpeech(800);
+    await writeFile(join(folder, 'plain.wav'), wav(pcm));
+    await encode(folder, 'plain.wav', ENCODINGS);
+    await Promise.all(
+      ENCODINGS.map(async ({ name }) => {
+        const bytes = Uint8Array.from(await readFile(join(folder, name)));
+        const { body } = await postFile(system, bytes, `?session=${name}`);
+        rates.set(name, rate(text, (await finishedFile(system, name)).text));
+        expect(body).toMatchObject({ id: name });
+      }),
+    );
+  }, 300_000);
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const limitOf = (bound: keyof typeof MEASURED): number => MEASURED[bound] + MARGIN;
+  const table = (): string =>
+    ENCODINGS.map(({ name, bound }) =>
+      [name.padEnd(22), rates.get(name)?.toFixed(4), `at most ${limitOf(bound).toFixed(4)}`].join('  '),
+    ).join('\n');
+
+  test.each(ENCODINGS)('$name', ({ name, bound }) => {
+    const found = rates.get(name) ?? 1;
+    if (found > limitOf(bound)) throw new Error(`word error rate of ${name}: ${found}\n${table()}`);
+  });
+
+  test('the index of the m4a comes last, so that it cannot be decoded as it comes', async () => {
+    const bytes = await readFile(join(folder, 'moov-at-the-end.m4a'));
+    expect(bytes.indexOf('moov')).toBeGreaterThan(bytes.indexOf('mdat'));
+  });
 });

@@ -1,7 +1,10 @@
 /** Who waits for a session's end is told of it, once, signed, and however often a receiver or one of ours fails. */
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Caller, noise } from '../harness/caller.ts';
 import { finishedFile, postFile, wav } from '../harness/files.ts';
+import { pythonWith } from '../harness/python-package.ts';
 import { System } from '../harness/system.ts';
 import { until } from '../harness/until.ts';
 import { verify, WebhookReceiver } from '../harness/webhook-receiver.ts';
@@ -74,7 +77,8 @@ function expectSigned(message: Received): void {
 
 test('the end of a file is told once, signed with each secret, without a word of what was said', async () => {
   const url = receiver.at('/completed');
-  expect(await postTalk('told', url)).toBe(202);
+  const labelled = `?session=told&label=desk:north&label=case:17&webhook=${encodeURIComponent(url)}`;
+  expect((await postFile(system, wav(noise('told', 800)), labelled)).status).toBe(202);
   const [message] = await receiver.untilAsked('/completed');
   if (message === undefined) throw new Error('none');
   expectSigned(message);
@@ -88,6 +92,7 @@ test('the end of a file is told once, signed with each secret, without a word of
       state: 'completed',
       model: 'en',
       language: 'en',
+      labels: ['desk:north', 'case:17'],
       audioMs: 800,
       segments: segments.length,
       error: null,
@@ -104,6 +109,25 @@ test('the end of a file is told once, signed with each secret, without a word of
   expect(((await system.json(message.event.data.links.transcript ?? '')) as { id: string }).id).toBe('told');
 });
 
+test('standardwebhooks for Python believes what is ours, by each secret, and nothing else', async () => {
+  const python = await pythonWith('standardwebhooks==1.1.0', 'Standard Webhooks’ library for Python');
+  if (python === null) return;
+  await postTalk('python', receiver.at('/python'));
+  const [message] = await receiver.untilAsked('/python');
+  if (message === undefined) throw new Error('none');
+  const { id, timestamp, signature, text: body } = message;
+  const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature };
+  const cases = [
+    ...[...SECRETS, secret()].map((one) => ({ secret: one, headers, body })),
+    { secret: SECRETS[0], headers, body: body.replace('python', 'pythons') },
+    { secret: SECRETS[0], headers: { ...headers, 'webhook-timestamp': String(Number(timestamp) + 1) }, body },
+  ];
+  const file = join(system.folder, 'messages.jsonl');
+  await writeFile(file, cases.map((one) => JSON.stringify(one)).join('\n'));
+  const none = expect.stringContaining('matching signature') as string;
+  expect(JSON.parse(await python('webhook_check.py', file))).toEqual([...SECRETS.map(() => true), none, none, none]);
+}, 60_000);
+
 test('the end of a live session is told, whether it came to its end or was cancelled', async () => {
   const call = (session: string, path: string) =>
     new Caller(system.url, { session, audio: noise(session, 1600), parameters: { webhook: receiver.at(path) } }).call();
@@ -111,7 +135,7 @@ test('the end of a live session is told, whether it came to its end or was cance
   const [spoken] = await receiver.untilAsked('/spoken');
   expect(spoken?.event).toMatchObject({
     type: 'session.completed',
-    data: { id: 'spoken', kind: 'live', audioMs: 1600 },
+    data: { id: 'spoken', kind: 'live', labels: [], audioMs: 1600 },
   });
   const caller = await call('hung-up', '/hung-up');
   await caller.midSentenceAfter(0);

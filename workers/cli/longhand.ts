@@ -4,6 +4,7 @@ import { ConfigError, readConfig } from '../../infra/config.ts';
 import { batchCommand } from './batch.ts';
 import { cancelCommand } from './cancel.ts';
 import { configCommand } from './config.ts';
+import { deleteCommand } from './delete.ts';
 import { exportCommand } from './export.ts';
 import { CliError, EXIT } from './failure.ts';
 import { liveCommand } from './live.ts';
@@ -45,6 +46,7 @@ function buildProgram(): Command {
     workersCommand,
     poolsCommand,
     cancelCommand,
+    deleteCommand,
     recordCommand,
     replayCommand,
     simulateCommand,

@@ -54,6 +54,14 @@ export class RestClient {
     return this.#json(`${sessionPath(id)}/cancel`, { method: 'POST' });
   }
 
+  /** False: it is being deleted, and goes on. */
+  async delete(id: string, signal: AbortSignal): Promise<boolean> {
+    const either = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+    const response = await this.#fetch(sessionPath(id), { method: 'DELETE', signal: either });
+    await this.#body(response);
+    return response.status === 204;
+  }
+
   sessions(limit: number, cursor: string | null): Promise<SessionPage> {
     return this.#json('v1/sessions', {}, { limit: String(limit), ...(cursor === null ? {} : { cursor }) });
   }

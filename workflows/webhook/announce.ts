@@ -34,7 +34,10 @@ export async function announceEnd(session: LiveInput | FileInput, result: Sessio
   );
 }
 
-function factsOf({ ref, kind, model, language }: LiveInput | FileInput, result: SessionResult): SessionFacts {
+function factsOf(
+  { ref, kind, model, language, labels = [] }: LiveInput | FileInput,
+  result: SessionResult,
+): SessionFacts {
   const { state, audioMs, segments, reason, detail } = result;
   const path = `/v1/sessions/${ref.id}`;
   // What was done before it was cancelled is written.
@@ -45,6 +48,7 @@ function factsOf({ ref, kind, model, language }: LiveInput | FileInput, result: 
     state,
     model,
     language,
+    labels,
     audioMs,
     segments,
     error: reason === null ? null : { code: reason, detail },

@@ -56,6 +56,8 @@ export interface SessionFacts {
   readonly state: 'completed' | 'failed' | 'cancelled';
   readonly model: string;
   readonly language: string;
+  /** What its client wrote on it, each `key:value`. */
+  readonly labels: readonly string[];
   readonly audioMs: number;
   readonly segments: number;
   /** A row of the table of failures. */

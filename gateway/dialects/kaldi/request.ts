@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { sessionFormat } from './audio-in.ts';
 import { readCaps } from './caps.ts';
 import type { AudioSource } from './caps.ts';
+import { identified } from './labels.ts';
 
 export interface SpeechRequest {
   readonly live: LiveRequest & { readonly session: string };
@@ -19,6 +20,8 @@ export interface SpeechRequest {
 /** `content-type`, `user-id` and `content-id` are the old server's; the others are Longhand's. */
 const parameters = z.strictObject({
   'content-type': z.string().max(2000).default(''),
+  'user-id': z.string().optional(),
+  'content-id': z.string().optional(),
   session: nameSchema.optional(),
   segment: z
     .string()
@@ -39,11 +42,12 @@ export function readSpeechRequest(query: URLSearchParams, catalogue: Catalogue):
   );
   const { session, segment, model, language } = given;
   const source = readCaps(given['content-type']);
-  const choice = chooseModel({ model, language, priority: 'normal' }, catalogue);
+  const { label, ignored } = identified({ 'user-id': given['user-id'], 'content-id': given['content-id'] });
+  const choice = chooseModel({ model, language, priority: 'normal', label }, catalogue);
   return {
     live: { ...choice, session: session ?? randomUUID(), index: segment, attempt: null, audio: sessionFormat(source) },
     source,
     isNamed: session !== undefined,
-    ignored: Object.keys(all).filter((name) => !KNOWN.includes(name)),
+    ignored: [...Object.keys(all).filter((name) => !KNOWN.includes(name)), ...ignored],
   };
 }

@@ -15,6 +15,8 @@ import { refuseWithoutWorker } from './availability.ts';
 import { BodyClient } from './body-client.ts';
 import { readCaps } from './caps.ts';
 import type { AudioSource } from './caps.ts';
+import { headerText, identified, ID_HEADERS, ID_NAMES } from './labels.ts';
+import type { Identified } from './labels.ts';
 
 /** Where live sessions are taken up (gateway/live/server.ts). */
 interface LiveDoor {
@@ -81,9 +83,17 @@ interface Recognition {
   readonly ignored: readonly string[];
 }
 
-const PARAMETERS = ['session', 'model', 'language'];
-/** Headers of the old server's clients that have no effect here. */
-const IGNORED_HEADERS = ['device-id', 'user-id', 'content-id'];
+const PARAMETERS: readonly string[] = ['session', 'model', 'language', ...ID_NAMES];
+
+/** In the address or, as the old server's clients do, in a header. */
+function idsOf(request: Request, one: (name: string) => string | undefined): Identified {
+  const inHeaders = ID_HEADERS.map((name) => [name, headerText(request.headers[name])] as const);
+  const inQuery = ID_NAMES.flatMap((name) => {
+    const value = one(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return identified(Object.fromEntries([...inHeaders, ...inQuery]));
+}
 
 function readRequest(request: Request, { settings: { catalogue } }: Gateway): Recognition {
   const query = request.query as Record<string, string | string[] | undefined>;
@@ -97,16 +107,14 @@ function readRequest(request: Request, { settings: { catalogue } }: Gateway): Re
     throw new Failure('invalid_parameter', `session ${shown(named)}: letters, digits, ".", "_", "-", at most 128`);
   }
   const source = readCaps(request.headers['content-type'] ?? '');
-  const choice = chooseModel({ model: one('model'), language: one('language'), priority: 'normal' }, catalogue);
+  const { label, ignored } = idsOf(request, one);
+  const choice = chooseModel({ model: one('model'), language: one('language'), priority: 'normal', label }, catalogue);
   const session = named ?? randomUUID();
   return {
     live: { ...choice, session, index: 0, attempt: null, audio: sessionFormat(source) },
     source,
     isNamed: named !== undefined,
-    ignored: [
-      ...Object.keys(query).filter((name) => !PARAMETERS.includes(name)),
-      ...IGNORED_HEADERS.filter((name) => request.headers[name] !== undefined),
-    ],
+    ignored: [...Object.keys(query).filter((name) => !PARAMETERS.includes(name)), ...ignored],
   };
 }
 

@@ -214,6 +214,7 @@ const message = (state: MessageView['state']): MessageView => ({
       state: 'completed',
       model: 'en',
       language: 'en',
+      labels: ['desk:north'],
       audioMs: 1,
       segments: 1,
       error: null,

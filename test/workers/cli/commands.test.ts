@@ -6,7 +6,8 @@ import { describeConfig, readConfig } from '../../../infra/config.ts';
 import { settingsMarkdown } from '../../../workers/cli/config.ts';
 import { sessionTable } from '../../../workers/cli/sessions.ts';
 import { clock, duration, table } from '../../../workers/cli/table.ts';
-import { problem, run, session, StandIn } from './stand-in.ts';
+import { until } from '../../harness/until.ts';
+import { problem, run, session, StandIn, start } from './stand-in.ts';
 
 let service: StandIn;
 beforeEach(async () => {
@@ -39,6 +40,7 @@ test.each([
   [['workers']],
   [['pools']],
   [['cancel', 'x']],
+  [['delete', 'x']],
   [['transcribe', 'x.wav']],
   [['live', '-']],
 ])('a service that is not there is one line that says what to do: %j', async (args) => {
@@ -181,6 +183,50 @@ test('cancel asks for the end of a session', async () => {
   const { out } = await run(service.url, ['cancel', 'call']);
   expect(out).toBe('call is being cancelled.\n');
   expect(service.requests).toEqual(['POST /v1/sessions/call/cancel']);
+});
+
+describe('delete', () => {
+  const gone = { status: 204, body: '' };
+  const goesOn = { status: 202, body: { id: 'x', erasing: true } };
+  const notThere = problem(404, 'not_found', 'no such session');
+  /** What the service answers of each session, one request after the other. */
+  const answers = (byId: Record<string, ReturnType<typeof problem>[]>): void => {
+    service.answer = (request) =>
+      request.startsWith('DELETE ') ? (byId[request.split('/').at(-1) ?? '']?.shift() ?? notThere) : null;
+  };
+
+  test('waits until each session is gone, and tells them in order', async () => {
+    answers({ a: [goesOn, goesOn, gone], b: [gone], c: [goesOn] });
+    const { code, out, err } = await run(service.url, ['delete', 'a', 'b', 'c', 'b']);
+    expect({ code, out, err }).toEqual({ code: 0, out: 'a is deleted.\nb is deleted.\nc is deleted.\n', err: '' });
+    const asked = service.requests.filter((request) => request.startsWith('DELETE'));
+    expect(asked.sort()).toEqual(['a', 'a', 'a', 'b', 'c', 'c'].map((id) => `DELETE /v1/sessions/${id}`));
+  });
+
+  test('of a session that is not there is a failure, and the others go on', async () => {
+    answers({ a: [gone] });
+    const { code, out, err } = await run(service.url, ['delete', 'nobody', 'a']);
+    expect({ code, out }).toEqual({ code: 1, out: 'a is deleted.\n' });
+    expect(err).toBe('longhand: nobody: no such session\nlonghand: 1 of 2 sessions are not deleted\n');
+  });
+
+  test('goes on when the service was away for a moment', async () => {
+    answers({ a: [problem(503, 'temporal_unavailable', 'away', true), gone] });
+    expect(await run(service.url, ['delete', 'a'])).toMatchObject({ code: 0, out: 'a is deleted.\n' });
+  });
+
+  test('interrupted says so by its exit code, and that the deletion goes on', async () => {
+    service.answer = (request) => (request.startsWith('DELETE ') ? goesOn : null);
+    const { child, outcome } = start(service.url, ['delete', 'a']);
+    await until(
+      'it is asked',
+      () => service.requests.length,
+      (count) => count > 2,
+    );
+    child.kill('SIGINT');
+    const { code, err } = await outcome;
+    expect({ code, err }).toEqual({ code: 130, err: 'longhand: left. What was asked for is deleted all the same\n' });
+  });
 });
 
 test('config prints every setting, and no secret', async () => {

@@ -84,9 +84,22 @@ test.each([
 });
 
 test('what has no effect is named in the answer', async () => {
-  const answer = post('?session=s&nbest=3', sound(), { 'device-id': 'phone' });
+  const answer = post('?session=s&nbest=3', sound(), { 'device-id': 'a "phone"' });
   await serve('s', ['one']);
   expect(await (await answer).json()).toMatchObject({ status: 0, ignored: ['nbest', 'device-id'] });
+});
+
+test('the ids of headers and of the address are labels of the session', async () => {
+  const headers = {
+    'Device-Id': 'phone',
+    'User-Id': Buffer.from('Jüri').toString('latin1'),
+    'Content-Id': 'of the header',
+  };
+  const answer = post('?session=s&content-id=17', sound(), headers);
+  await serve('s', ['one']);
+  expect(await (await answer).json()).not.toHaveProperty('ignored');
+  const shown: unknown = await (await fetch(`${edge.url}/v1/sessions/s`)).json();
+  expect(shown).toMatchObject({ labels: ['device-id:phone', 'user-id:Jüri', 'content-id:17'] });
 });
 
 test('a client that goes away in the middle leaves no session behind', async () => {

@@ -150,6 +150,24 @@ test('what has no effect is named once in an answer', async () => {
   ]);
 });
 
+test('user-id and content-id are labels of the session; what no label can hold is named in an answer', async () => {
+  for (const [query, labels, ignored] of [
+    ['user-id=J%C3%BCri&content-id=call/17', ['user-id:Jüri', 'content-id:call/17'], []],
+    ['user-id=&content-id=none', ['content-id:none'], []],
+    ['user-id=a"b&content-id=x', ['content-id:x'], ['user-id']],
+  ] as const) {
+    const id = crypto.randomUUID();
+    const client = await open(`${RAW}&session=${id}&${query}`);
+    client.socket.send('EOS');
+    await edge.sessions.until(id, (state) => state.audioEndByte === 0);
+    expect(await (await fetch(`${edge.url}/v1/sessions/${id}`)).json()).toMatchObject({ labels });
+    edge.sessions.grant(id);
+    await edge.sessions.complete(id);
+    await client.inbox.closed;
+    expect(said(client).flatMap((message) => message.ignored ?? [])).toEqual(ignored);
+  }
+});
+
 test('what follows EOS is ignored', async () => {
   const client = await open(`${RAW}&session=s`);
   client.socket.send(sound());
