@@ -14,7 +14,7 @@ import { cutsOf, spansOf } from '../workflows/plan.ts';
 import { untilDamaged } from './damage.ts';
 import { FileLog, watched } from './file-log.ts';
 import type { AudioLogPort } from './file-log.ts';
-import { cutSpans } from './spans.ts';
+import { cutSpans, spanBytesFor } from './spans.ts';
 import { openUpload } from './upload-source.ts';
 import type { UploadObjects } from './upload-source.ts';
 
@@ -28,7 +28,7 @@ export interface PreparePorts {
   readonly scratch: { hold(content: AsyncIterable<Uint8Array>): Promise<HeldFile> };
   readonly decoder: Decoder;
   readonly audioLog: AudioLogPort;
-  /** Length of the spans a file is cut into, in milliseconds. */
+  /** Length of the spans that a file is cut into, in milliseconds; those of a long file are longer. */
   readonly spanMs: number;
 }
 
@@ -44,9 +44,6 @@ interface Decoder {
   /** The same for each channel: pieces of equal length. */
   decodeChannels(path: string, maxChannels: number, signal: AbortSignal): AsyncIterable<readonly Uint8Array[]>;
 }
-
-/** A file of more spans would make its workflow carry too much: its spans are longer instead. */
-const MAX_SPANS = 20_000;
 
 type Preparation = Pick<
   ControlActivities,
@@ -174,7 +171,7 @@ const isRefusal = (error: unknown): error is Error & { reason: string; detail: s
 
 async function planOf(logs: readonly FileLog[], spanMs: number): Promise<FilePlan> {
   const totalBytes = logs.reduce((sum, log) => sum + log.totalBytes, 0);
-  const spanBytes = Math.max(spanMs * LOG_BYTES_PER_MS, totalBytes / MAX_SPANS);
+  const spanBytes = spanBytesFor(totalBytes, spanMs * LOG_BYTES_PER_MS);
   const cuts: number[][] = [];
   for (const log of logs) cuts.push(cutsOf(cutSpans(await log.levels(), log.totalBytes, spanBytes)));
   return { cuts };

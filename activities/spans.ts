@@ -16,6 +16,17 @@ const FLOOR_FRAMES = 5;
 /** And it is so much below the mean of the search (in power): 10 dB. */
 const BELOW_MEAN = 0.1;
 
+/** Each span costs its workflow: a file of more has longer ones, where they need not be too long, */
+const ENOUGH_SPANS = 24;
+/** as many times as long as those of a short file. */
+const LONGER = 5;
+/** A file of more spans would make its workflow carry too much: they are longer, however long that is. */
+const MAX_SPANS = 20_000;
+
+/** How long the spans of a file are, in bytes of its audio log, where those of a short file have `leastBytes`. */
+export const spanBytesFor = (totalBytes: number, leastBytes: number): number =>
+  Math.max(leastBytes, Math.min(totalBytes / ENOUGH_SPANS, leastBytes * LONGER), totalBytes / MAX_SPANS);
+
 /** Loudness of each frame of a stream of 16 kHz mono s16le, taken in while it passes by: 4 bytes for each 20 ms. */
 export class LoudnessMeter {
   #levels = new Float32Array(4096);

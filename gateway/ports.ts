@@ -6,7 +6,7 @@ import type {
   FileInput,
   GatewayAddress,
   LiveInput,
-  ProbeAnswer,
+  ProbedAnswer,
   SegmentsAnswer,
   SessionBounds,
   SessionRef,
@@ -157,7 +157,7 @@ export interface SessionsPort {
   /** What a session was started with under an Idempotency-Key; null: there is no such session, or it had none. */
   fingerprint(ref: SessionRef): Promise<string | null>;
   /** The decoder's verdict, or null when it takes longer than `waitMs`. */
-  probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null>;
+  probed(ref: SessionRef, waitMs: number): Promise<ProbedAnswer | null>;
   view(ref: SessionRef): Promise<SessionView>;
   cancel(ref: SessionRef): Promise<void>;
   /** Another worker is to go on at the next segment boundary. */

@@ -401,11 +401,14 @@ const settings = {
     'history events after which a workflow continues as new',
   ),
   LONGHAND_CHECKPOINT_SEGMENTS: setting(integer(1, 200).default(50), 'segments after which a checkpoint is written'),
-  LONGHAND_SPAN_MS: setting(integer(1000, hourMs).default(60_000), 'length of the spans a file is cut into'),
+  LONGHAND_SPAN_MS: setting(
+    integer(1000, hourMs).default(60_000),
+    'length of the spans a file is cut into; those of a long one are up to five times as long',
+  ),
   LONGHAND_MAX_PARALLEL_SPANS: setting(integer(1, 1000).default(8), 'spans of one file transcribed side by side'),
   LONGHAND_MAX_TENANT_SPANS: setting(
     integer(1, 100_000).default(64),
-    'spans of all files of one tenant transcribed side by side; those of more wait',
+    'spans of all files of one tenant transcribed side by side; those of more wait. A file of one span is not counted',
   ),
   LONGHAND_TENANT_WEIGHT: setting(
     weight().default(1),

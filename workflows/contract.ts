@@ -176,6 +176,11 @@ export interface SessionBounds {
   readonly maxParallelSpans: number;
   /** Spans of all files of the tenant that may be; absent: as many as its files have. */
   readonly maxTenantSpans?: number;
+  /**
+   * What takes a moment is done in the workflow's own task, and a file of one span takes no lane. Absent: an earlier version
+   * has begun it.
+   */
+  readonly inPlace?: true;
 }
 
 /** What every kind of session is started with. */
@@ -637,6 +642,10 @@ export type FetchAnswer =
 /** What a decoder said of an upload. A refusal's `reason` is `unsupported_audio`, `empty_audio` or `too_long`. */
 export type ProbeAnswer =
   { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly detail: string };
+
+/** Update `probed`: with how the session is seen by then; an earlier version does not say. */
+export type ProbedAnswer =
+  { readonly ok: true; readonly view?: SessionView } | Extract<ProbeAnswer, { readonly ok: false }>;
 
 export interface DecodeArgs {
   readonly ref: SessionRef;

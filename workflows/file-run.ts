@@ -87,10 +87,16 @@ export class FileRun {
     return this.state.plan === null ? 0 : endByteOf(this.state.plan);
   }
 
+  /** One span, and what follows it takes a moment. */
+  get isBrief(): boolean {
+    return this.spans.length === 1 && this.input.bounds.inPlace === true;
+  }
+
   enter(phase: SessionState): void {
     if (phase === this.phase) return;
     this.phase = phase;
-    upsertSearchAttributes(fileAttributes(phase));
+    // Lists need not see what passes in a moment.
+    if (phase !== 'closing' || !this.isBrief) upsertSearchAttributes(fileAttributes(phase));
   }
 
   end(ending: FileEnding): void {
@@ -102,6 +108,7 @@ export class FileRun {
   planned(plan: FilePlan): void {
     this.state = { ...this.state, plan };
     this.spans = spansOf(plan);
+    if (this.isBrief) this.lanes.exempt();
   }
 
   yields(yielded: SpanYield): void {

@@ -15,6 +15,7 @@ import {
   defineUpdate,
   patched,
   proxyActivities,
+  proxyLocalActivities,
   setHandler,
 } from '@temporalio/workflow';
 import { LOG_BYTES_PER_MS, PREPARE_QUEUE, QUERY, REFUSAL, SIGNAL, UPDATE, UPLOAD_MISSING } from './contract.ts';
@@ -26,8 +27,9 @@ import type {
   FilePlan,
   FileResult,
   FileSpan,
+  FinishFileArgs,
   PrepareAnswer,
-  ProbeAnswer,
+  ProbedAnswer,
   SessionView,
   TranscriptMeta,
   VersionInput,
@@ -39,11 +41,12 @@ import { FileRun } from './file-run.ts';
 import type { FileState } from './file-run.ts';
 import { SpanLanes, spanOptions } from './file-spans.ts';
 import { fetchSource } from './file/source.ts';
+import { IN_PLACE, RETRIED, inPlace } from './in-place.ts';
 import { joinedSpans, undone } from './plan.ts';
 import { repairEach } from './spans.ts';
 import { announceEnd } from './webhook/announce.ts';
 
-const probedUpdate = defineUpdate<ProbeAnswer>(UPDATE.probed);
+const probedUpdate = defineUpdate<ProbedAnswer>(UPDATE.probed);
 const attachUpdate = defineUpdate<AttachAnswer, [Attach]>(UPDATE.attach);
 const cancelSignal = defineSignal(SIGNAL.cancel);
 const stopSignal = defineSignal(SIGNAL.stop);
@@ -59,10 +62,9 @@ const preparation = proxyActivities<Pick<ControlActivities, 'probeAudio' | 'prep
   heartbeatTimeout: '30s',
   retry: { initialInterval: '1s', maximumInterval: '30s' },
 });
-const writing = proxyActivities<Pick<ControlActivities, 'surveySpans' | 'finishFile' | 'discardUpload'>>({
-  startToCloseTimeout: '10m',
-  retry: { initialInterval: '500ms', maximumInterval: '30s' },
-});
+type Writing = Pick<ControlActivities, 'surveySpans' | 'finishFile' | 'discardUpload'>;
+const writing = proxyActivities<Writing>({ startToCloseTimeout: '10m', retry: RETRIED });
+const here = proxyLocalActivities<Pick<Writing, 'finishFile'>>(IN_PLACE);
 
 /** What comes of a part of the work: an end, or that the workflow is to continue as new. */
 type Outcome = FileEnding | 'rotate';
@@ -144,7 +146,7 @@ async function finish(run: FileRun, ending: FileEnding): Promise<void> {
   const { tries, open } =
     ending.state === 'completed' ? await repair(run) : { tries: 0, open: joinedSpans(state.yielded.holes) };
   const left = undone(done, spans.length).map((index) => spans[index] as FileSpan);
-  const segments = await writing.finishFile({
+  const args: FinishFileArgs = {
     ref: input.ref,
     version,
     done,
@@ -152,7 +154,12 @@ async function finish(run: FileRun, ending: FileEnding): Promise<void> {
     holes: joinedSpans([...open, ...left]),
     meta: metaOf(run, ending),
     uploadId: input.kind === 'file' && state.plan !== null ? input.uploadId : null,
-  });
+  };
+  const segments = await inPlace(
+    { inPlace: run.isBrief },
+    () => here.finishFile(args),
+    () => writing.finishFile(args),
+  );
   run.yields({ ...run.state.yielded, segments });
 }
 
@@ -210,9 +217,10 @@ function listen(run: FileRun, scope: CancellationScope): void {
   };
   setHandler(cancelSignal, endAs(CANCELLED));
   setHandler(stopSignal, endAs(STOPPED));
-  setHandler(probedUpdate, async (): Promise<ProbeAnswer> => {
+  setHandler(probedUpdate, async (): Promise<ProbedAnswer> => {
     await condition(() => run.probe !== null || run.ending !== null);
     const { reason, detail, state } = run.ending ?? COMPLETED;
+    if (run.probe?.ok === true) return { ok: true, view: run.view() };
     return run.probe ?? { ok: false, reason: reason ?? state, detail: detail ?? `the file was ${state}` };
   });
 }
@@ -264,7 +272,7 @@ async function rotate(run: FileRun): Promise<never> {
 
 export async function file(input: FileInput, carried?: FileState): Promise<FileResult> {
   setHandler(inputQuery, () => input);
-  if (!patched('file-goes-on')) return fileOfBefore(input);
+  if (input.bounds.inPlace !== true && !patched('file-goes-on')) return fileOfBefore(input);
   return work(input, carried);
 }
 

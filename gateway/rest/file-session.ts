@@ -1,6 +1,6 @@
 /** A stored upload becomes a session. */
 import { randomUUID } from 'node:crypto';
-import type { ChannelMode, FileInput, SessionRef } from '../../workflows/contract.ts';
+import type { ChannelMode, FileInput, SessionRef, SessionView } from '../../workflows/contract.ts';
 import type { WebhookTarget } from '../../workflows/webhook/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
@@ -47,10 +47,14 @@ export async function startFileSession(
   return ref;
 }
 
-/** Throws why the file cannot be decoded, if the decoder says so in time. */
-export async function refuseUndecodable({ sessions, settings }: Gateway, ref: SessionRef): Promise<void> {
+/** How the session is seen once it is decoded, if that comes in time. Throws why the file cannot be decoded. */
+export async function refuseUndecodable(
+  { sessions, settings }: Gateway,
+  ref: SessionRef,
+): Promise<SessionView | undefined> {
   const verdict = await sessions.probed(ref, settings.prepareWaitMs);
   if (verdict?.ok === false) throw failureOf(verdict.reason, verdict.detail);
+  return verdict?.view;
 }
 
 export const failureOf = (reason: string | null, detail: string | null): Failure =>

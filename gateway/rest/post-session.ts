@@ -142,8 +142,7 @@ async function requireSame(gateway: Gateway, { ref, fingerprint, otherwise }: Wa
 
 /** The decoder's verdict, where it comes soon; a request made again is told what the first one was told. */
 async function answer(gateway: Gateway, ref: SessionRef, isNew: boolean, response: Response): Promise<void> {
-  await refuseUndecodable(gateway, ref);
-  const view = await gateway.sessions.view(ref);
+  const view = (await refuseUndecodable(gateway, ref)) ?? (await gateway.sessions.view(ref));
   if (!isNew && view.state === 'failed') throw failureOf(view.reason, view.detail);
   response.status(202).location(`/v1/sessions/${ref.id}`).json(sessionOf(ref, view));
 }

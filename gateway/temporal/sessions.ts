@@ -22,7 +22,7 @@ import type {
   AttachAnswer,
   FileInput,
   LiveInput,
-  ProbeAnswer,
+  ProbedAnswer,
   SegmentsAnswer,
   SessionRef,
   SessionResult,
@@ -205,10 +205,10 @@ export class TemporalSessions implements SessionsPort {
     return typeof fingerprint === 'string' ? fingerprint : null;
   }
 
-  async probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null> {
+  async probed(ref: SessionRef, waitMs: number): Promise<ProbedAnswer | null> {
     try {
       return await this.#client.withDeadline(Date.now() + waitMs, () =>
-        this.#handle(ref).executeUpdate<ProbeAnswer, []>(UPDATE.probed),
+        this.#handle(ref).executeUpdate<ProbedAnswer, []>(UPDATE.probed),
       );
     } catch (error) {
       // It takes longer, or it is over already: the session's state says the rest.

@@ -4,6 +4,8 @@ import type { Config } from '../config.ts';
 import { findFfmpeg } from './command.ts';
 import type { Ffmpeg, Output } from './command.ts';
 import { apart } from './channels.ts';
+import { plainSamples, readSamples } from './plain-wav.ts';
+import type { PlainSamples } from './plain-wav.ts';
 import { runFfmpeg } from './run.ts';
 import type { RunLimits } from './run.ts';
 import { AudioRefused, emptyAudio, judge, statedMs, tooLong, unsupported } from './refusal.ts';
@@ -58,8 +60,7 @@ export async function createDecoder(options: DecoderOptions): Promise<Decoder> {
   return {
     kind: ffmpeg.kind,
     probe: (inputPath, signal) => probe(ffmpeg, options, inputPath, signal),
-    decodeAudio: (inputPath, signal) =>
-      decodeFile(ffmpeg, options, inputPath, 'mono', (pcm) => atMost(pcm, options.maxMs), signal),
+    decodeAudio: (inputPath, signal) => decodeMono(ffmpeg, options, inputPath, signal),
     decodeChannels: (inputPath, maxChannels, signal) =>
       decodeFile(ffmpeg, options, inputPath, 'channels', (wav) => apart(wav, maxChannels, options.maxMs), signal),
   };
@@ -78,6 +79,8 @@ async function probe(
     const { buffer: head } = await file.read(Buffer.alloc(WAV_HEAD), 0, WAV_HEAD, 0);
     const absurd = wavRefusal(head);
     if (absurd !== null) return absurd;
+    const plain = await plainSamples(file);
+    if (plain !== null) return isTooLong(plain, options.maxMs) ? tooLong(options.maxMs) : { ok: true };
     const run = { ffmpeg, args: ffmpeg.arguments(inputPath, PROBE_SECONDS), input: file.fd, limits: options, signal };
     const pcm = runFfmpeg(run);
     let step = await pcm.next();
@@ -87,6 +90,8 @@ async function probe(
     await file.close();
   }
 }
+
+const isTooLong = ({ bytes }: PlainSamples, maxMs: number): boolean => bytes > maxMs * PCM_BYTES_PER_MS;
 
 /** ffmpeg takes any number of bits and rounds it up to bytes: what comes out then is noise. */
 function wavRefusal(head: Buffer): Refusal | null {
@@ -102,6 +107,25 @@ function lengthVerdict(end: FfmpegEnd, fileBytes: number, maxMs: number): AudioV
   if (!verdict.ok) return verdict;
   const ms = statedMs(end.log, fileBytes);
   return ms !== null && ms > maxMs ? tooLong(maxMs) : verdict;
+}
+
+async function* decodeMono(
+  ffmpeg: Ffmpeg,
+  options: DecoderOptions,
+  inputPath: string,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer, void> {
+  const file = await open(inputPath, 'r');
+  try {
+    const plain = await plainSamples(file);
+    if (plain !== null) {
+      if (isTooLong(plain, options.maxMs)) throw new AudioRefused(tooLong(options.maxMs));
+      return yield* readSamples(file, plain, signal);
+    }
+  } finally {
+    await file.close();
+  }
+  yield* decodeFile(ffmpeg, options, inputPath, 'mono', (pcm) => atMost(pcm, options.maxMs), signal);
 }
 
 /** @param samplesOf makes of what ffmpeg writes what is given on; it answers how ffmpeg ended. */

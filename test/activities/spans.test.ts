@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { cutSpans, FRAME_BYTES, LoudnessMeter } from '../../activities/spans.ts';
+import { cutSpans, FRAME_BYTES, LoudnessMeter, spanBytesFor } from '../../activities/spans.ts';
 
 const LOUD = 4_000_000;
 const QUIET = 100;
@@ -99,6 +99,17 @@ test('audio up to one and a half times the target is one span; none is none', ()
   expect(cutSpans([], 0, 1000 * FRAME_BYTES)).toEqual([]);
   expect(cutSpans([], 2, 1000 * FRAME_BYTES)).toEqual([{ fromByte: 0, toByte: 2 }]);
   expect(cuts(levelsOf(150, []), 100)).toEqual([]);
+});
+
+test.each([
+  ['a minute', 1, 60],
+  ['24 minutes', 24, 60],
+  ['an hour', 60, 150],
+  ['two hours', 120, 300],
+  ['a day', 24 * 60, 300],
+  ['a year', 365 * 24 * 60, 1576.8],
+])('of %s the spans are a minute long, or longer where there are enough of them', (_, minutes, seconds) => {
+  expect(spanBytesFor(minutes * 60 * 32_000, 60 * 32_000)).toBe(seconds * 32_000);
 });
 
 test('refuses half a sample', () => {

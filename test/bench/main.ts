@@ -7,7 +7,7 @@ import { conditions, intoReadme, machine, withLimit } from './report.ts';
 import { commits } from './series/commits.ts';
 import { connect } from './series/connect.ts';
 import { engine } from './series/engine.ts';
-import { file } from './series/file.ts';
+import { file, files } from './series/file.ts';
 import { killed, stopped } from './series/failover.ts';
 import { history } from './series/history.ts';
 import { overload } from './series/overload.ts';
@@ -27,6 +27,7 @@ const ALL: readonly Series[] = [
   commits,
   queue,
   file,
+  files,
   overload,
   engine,
   upload,

@@ -17,7 +17,7 @@ import type {
   Hole,
   Lease,
   LiveInput,
-  ProbeAnswer,
+  ProbedAnswer,
   Segment,
   SegmentsAnswer,
   SessionRef,
@@ -51,7 +51,7 @@ export class FakeSessions implements SessionsPort, ErasuresPort {
   readonly files: FileInput[] = [];
   /** Thrown by every call while set: Temporal is away. */
   away: Failure | null = null;
-  probeAnswer: ProbeAnswer | null = { ok: true };
+  probeAnswer: ProbedAnswer | null = { ok: true };
   fileView: Partial<SessionView> = {};
   /** How often someone began to watch a session. */
   changesAsked = 0;
@@ -296,7 +296,7 @@ export class FakeSessions implements SessionsPort, ErasuresPort {
     return this.files.find((input) => input.ref.id === ref.id)?.fingerprint ?? null;
   }
 
-  async probed(ref: SessionRef, waitMs: number): Promise<ProbeAnswer | null> {
+  async probed(ref: SessionRef, waitMs: number): Promise<ProbedAnswer | null> {
     await Promise.resolve();
     this.#note('probed', { ref, facts: { waitMs } });
     return this.probeAnswer;

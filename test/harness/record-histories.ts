@@ -226,6 +226,12 @@ async function fileCompleted(system: System): Promise<void> {
   await recordSession(system, 'file-completed');
 }
 
+/** One span: no lane, and its transcripts are written in the tasks of its workflows. */
+async function fileOfOneSpan(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-one-span', 1000)), '?session=file-one-span&filename=word.wav');
+  await recordSession(system, 'file-one-span');
+}
+
 async function fileRefused(system: System): Promise<void> {
   await postFile(system, Uint8Array.from(noise('file-refused', 10)), '?session=file-refused&filename=talk.wav');
   await recordSession(system, 'file-refused');
@@ -327,6 +333,7 @@ async function recordAll(): Promise<void> {
     await quiet(system);
     await cancelledByTemporal(system);
     await fileCompleted(system);
+    await fileOfOneSpan(system);
     await fileRefused(system);
     await fileCancelled(system);
     await fileStereo(system);

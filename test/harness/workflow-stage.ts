@@ -302,6 +302,12 @@ export class Stage {
     return handle.executeUpdate<CommitAnswer, [Commit]>(UPDATE.commit, { args: [commit] });
   }
 
+  /** Names of the activities that were asked for by queue, in order. */
+  async activitiesOf(handle: WorkflowHandle): Promise<string[]> {
+    const { events } = await handle.fetchHistory();
+    return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: asked }) => asked?.activityType?.name ?? []);
+  }
+
   view(handle: WorkflowHandle): Promise<SessionView> {
     return handle.query<SessionView>(QUERY.view);
   }

@@ -1,8 +1,8 @@
 /** A file's workflow as it is, on a Temporal server, between hand-made activities. */
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { lanesWorkflowId, SIGNAL, UPDATE, WORKFLOW } from '../../workflows/contract.ts';
-import type { FileResult, ProbeAnswer, VersionInput } from '../../workflows/contract.ts';
+import { lanesWorkflowId, SIGNAL, spanWorkflowId, UPDATE, WORKFLOW } from '../../workflows/contract.ts';
+import type { FileResult, ProbedAnswer, VersionInput } from '../../workflows/contract.ts';
 import { commitOne, done, fileInput, planOf, resultOf, SECOND } from '../harness/file-stage.ts';
 import { Stage, untilAborted } from '../harness/workflow-stage.ts';
 import type { Cast } from '../harness/workflow-stage.ts';
@@ -27,7 +27,7 @@ const on = (title: string, play: (here: Stage, cast: Cast) => Promise<void>): vo
     60_000,
   );
 
-const probed = (handle: WorkflowHandle): Promise<ProbeAnswer> => handle.executeUpdate<ProbeAnswer, []>(UPDATE.probed);
+const probed = (handle: WorkflowHandle): Promise<ProbedAnswer> => handle.executeUpdate<ProbedAnswer, []>(UPDATE.probed);
 
 /** Counts how many streams run at once. */
 function counted(stream: Cast['stream']): { stream: Cast['stream']; most: () => number } {
@@ -53,7 +53,10 @@ describe('a file', () => {
     cast.decoded = { ok: true, plan: planOf(5) };
     cast.stream = stream;
     const handle = await here.startFile(fileInput(cast, { bounds: { maxParallelSpans: 2 } }));
-    expect(await probed(handle)).toEqual({ ok: true });
+    expect(await probed(handle)).toMatchObject({
+      ok: true,
+      view: { state: 'streaming', spans: { done: 0, total: 5 } },
+    });
     expect(await resultOf(handle)).toEqual({
       state: 'completed',
       reason: null,
@@ -77,6 +80,32 @@ describe('a file', () => {
       throughByte: 160_000,
       pace: { share: 1 },
     });
+  });
+
+  on('of one span takes no lane, and is written in the tasks of its workflows', async (here, cast) => {
+    cast.decoded = { ok: true, plan: planOf(1) };
+    cast.stream = commitOne(here);
+    const handle = await here.startFile(fileInput(cast, { bounds: { inPlace: true, maxTenantSpans: 1 } }));
+    expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 1, audioMs: 1000 });
+    expect(cast.transcripts).toMatchObject([{ span: 0 }]);
+    expect(cast.finishes).toMatchObject([{ done: { next: 1, open: [] }, uploadId: 'u' }]);
+    expect(await here.activitiesOf(handle)).toEqual(['prepareFile']);
+    const { ref } = fileInput(cast);
+    const span = here.client.workflow.getHandle(spanWorkflowId(ref, 0));
+    expect(await here.activitiesOf(span)).toEqual(['allocateWorker', 'streamChunks']);
+    await expect(here.client.workflow.getHandle(lanesWorkflowId(ref.tenant)).describe()).rejects.toThrow(/not found/);
+  });
+
+  on('of one span is written by activities where that cannot be done at once', async (here, cast) => {
+    cast.decoded = { ok: true, plan: planOf(1) };
+    cast.stream = commitOne(here);
+    let writes = 0;
+    cast.writing = () => ((writes += 1) === 1 ? Promise.reject(new Error('storage is away')) : Promise.resolve());
+    const handle = await here.startFile(fileInput(cast, { bounds: { inPlace: true } }));
+    expect(await resultOf(handle)).toMatchObject({ state: 'completed' });
+    const span = here.client.workflow.getHandle(spanWorkflowId(fileInput(cast).ref, 0));
+    expect(await here.activitiesOf(span)).toEqual(['allocateWorker', 'streamChunks', 'writeTranscript']);
+    expect(writes).toBe(2);
   });
 
   on('that the decoder refuses is failed with its reason, and whoever waits is told', async (here, cast) => {

@@ -31,6 +31,7 @@ export class LaneHolder {
   #held: HeldLanes;
   #wanted = 0;
   #sending = 0;
+  #isExempt = false;
 
   constructor(spec: SessionSpec, carried?: HeldLanes) {
     this.#spec = spec;
@@ -50,7 +51,12 @@ export class LaneHolder {
   }
 
   get #isBounded(): boolean {
-    return this.#spec.bounds.maxTenantSpans !== undefined;
+    return this.#spec.bounds.maxTenantSpans !== undefined && !this.#isExempt;
+  }
+
+  /** A file of one span takes no lane: like a live session it waits in its model's queue, in its tenant's share. */
+  exempt(): void {
+    this.#isExempt = true;
   }
 
   /** So many would be of use from now on; 0 gives all back. */

@@ -15,6 +15,7 @@ import {
   isCancellation,
   patched,
   proxyActivities,
+  proxyLocalActivities,
   setHandler,
   sleep,
   upsertSearchAttributes,
@@ -47,6 +48,7 @@ import type {
 } from '../contract.ts';
 import { streamAttributes } from '../attributes.ts';
 import { isDamage } from '../damage.ts';
+import { IN_PLACE, RETRIED, inPlace } from '../in-place.ts';
 import { DAMAGED, decide, pauseBeforeSlotMs, refuseAttach, refuseCommit } from './decide.ts';
 import type { Command, Refusal } from './decide.ts';
 import { priorityKey, resultOf, streamArgsOf, transcriptArgsOf, versionOf, viewOf } from './project.ts';
@@ -95,7 +97,12 @@ class StreamRun {
   handle(command: Command): void {
     const before = this.state;
     for (const event of decide(command, before, Date.now())) this.state = evolve(this.state, event);
-    if (before.phase !== this.state.phase) this.publish();
+    if (before.phase !== this.state.phase && !this.#isPassing) this.publish();
+  }
+
+  /** A span's transcript is written in a moment: lists need not see that. */
+  get #isPassing(): boolean {
+    return this.state.phase.name === 'closing' && this.input.kind === 'span' && this.input.bounds.inPlace === true;
   }
 
   /** Lists and filters see the new phase. */
@@ -152,11 +159,10 @@ class StreamRun {
   }
 }
 
-const control = () =>
-  proxyActivities<Pick<ControlActivities, 'checkpointTranscript' | 'writeTranscript'>>({
-    startToCloseTimeout: '2m',
-    retry: { initialInterval: '500ms', maximumInterval: '30s' },
-  });
+type Writing = Pick<ControlActivities, 'checkpointTranscript' | 'writeTranscript'>;
+
+const control = () => proxyActivities<Writing>({ startToCloseTimeout: '2m', retry: RETRIED });
+const here = proxyLocalActivities<Pick<Writing, 'writeTranscript'>>(IN_PLACE);
 
 function listen(run: StreamRun, format: AudioFormat): void {
   setHandler(
@@ -349,9 +355,17 @@ async function close(run: StreamRun, phase: Extract<Phase, { name: 'closing' }>)
 
 /** What of the audio has no text is transcribed again, alone, before the transcript is written. */
 async function writeRepaired(run: StreamRun, args: WriteTranscriptArgs): Promise<TranscriptWritten> {
+  const { input } = run;
+  if (input.kind === 'span') {
+    return inPlace(
+      input.bounds,
+      () => here.writeTranscript(args),
+      () => write(args),
+    );
+  }
   const written = await write(args);
   if (args.repairs !== null || written.holes.length === 0) return written;
-  return write({ ...args, repairs: await repairHoles(run.input, 0, written.holes, true) });
+  return write({ ...args, repairs: await repairHoles(input, 0, written.holes, true) });
 }
 
 /** An orchestrator of an earlier version has answered nothing: it knew of no holes. */

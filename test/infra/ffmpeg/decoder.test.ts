@@ -265,7 +265,10 @@ for (const [ffmpeg, suite] of kinds) {
 
     test('an abort ends the decoder with its reason', async () => {
       const cancel = new AbortController();
-      const path = await file('long.wav', wav(Buffer.concat(Array.from({ length: 12 }, sound))));
+      const long = wav(Buffer.concat(Array.from({ length: 12 }, sound)));
+      // A length that is not known: what is plain needs no decoder.
+      long.writeUInt32LE(0xffff_ffff, 40);
+      const path = await file('long.wav', long);
       const pcm = decoder.decodeAudio(path, cancel.signal);
       await pcm.next();
       cancel.abort(new RangeError('enough'));
@@ -274,7 +277,7 @@ for (const [ffmpeg, suite] of kinds) {
     });
 
     test('a reader that stops early ends the decoder', async () => {
-      for await (const chunk of decoder.decodeAudio(join(folder, 'plain.wav'))) {
+      for await (const chunk of decoder.decodeAudio(join(folder, '8k.wav'))) {
         expect(chunk.byteLength).toBeGreaterThan(0);
         break;
       }
@@ -282,9 +285,9 @@ for (const [ffmpeg, suite] of kinds) {
 
     test('a decoder that is too slow is ended', async () => {
       const hurried = await createDecoder({ ...OPTIONS, ffmpeg, limitMs: 1 });
-      await expect(hurried.probe(join(folder, 'plain.wav'))).rejects.toThrow('works for too long and was ended');
+      await expect(hurried.probe(join(folder, '8k.wav'))).rejects.toThrow('works for too long and was ended');
       const impatient = await createDecoder({ ...OPTIONS, ffmpeg, stallMs: 1 });
-      await expect(impatient.probe(join(folder, 'plain.wav'))).rejects.toThrow('gives nothing any more and was ended');
+      await expect(impatient.probe(join(folder, '8k.wav'))).rejects.toThrow('gives nothing any more and was ended');
     });
   });
 }
