@@ -91,15 +91,35 @@ export class Cast {
 
   /** Waits until so many streams have begun. */
   async begun(count: number): Promise<StreamArgs> {
-    while (this.streams.length < count) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    await this.#until(() => this.streams.length >= count);
     return this.streams[count - 1] as StreamArgs;
+  }
+
+  /** Waits until the file is being decoded. */
+  preparing(): Promise<void> {
+    return this.#until(() => this.prepared.length > 0);
+  }
+
+  async #until(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+  }
+
+  #tell(): void {
+    for (const seen of this.#watchers.splice(0)) seen();
+  }
+
+  async prepareFile(args: PrepareArgs): Promise<PrepareAnswer> {
+    this.prepared.push(args);
+    this.#tell();
+    await this.probing;
+    return this.decoded;
   }
 
   async streamChunks(args: StreamArgs): Promise<StreamOutcome> {
     const context = Context.current();
     const beat = setInterval(() => context.heartbeat(), 50);
     this.streams.push(args);
-    for (const seen of this.#watchers.splice(0)) seen();
+    this.#tell();
     try {
       return await this.stream(args, context.cancellationSignal);
     } finally {
@@ -220,12 +240,7 @@ export class Stage {
       return cast.probe;
     },
     decodeAudio: () => Promise.reject(new Error('of an earlier version')),
-    prepareFile: async (args) => {
-      const cast = this.#of(args.ref.id);
-      cast.prepared.push(args);
-      await cast.probing;
-      return cast.decoded;
-    },
+    prepareFile: (args) => this.#of(args.ref.id).prepareFile(args),
     planStored: ({ ref }) => {
       const { decoded } = this.#of(ref.id);
       return decoded.ok ? Promise.resolve(decoded.plan) : Promise.reject(new Error('no audio'));
