@@ -16,6 +16,7 @@ import type {
   WorkerFacts,
 } from '../workflows/contract.ts';
 import type { PoolView } from '../workflows/pool/contract.ts';
+import type { Calendar } from '../workflows/pool/policy.ts';
 import type { Limits, Override } from '../workflows/pool/state.ts';
 import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
@@ -194,6 +195,7 @@ export interface PoolsPort {
   override(model: string, override: Override | null): Promise<void>;
   pause(model: string, paused: boolean): Promise<void>;
   limits(model: string, limits: Limits | null): Promise<void>;
+  calendar(model: string, calendar: Calendar | null): Promise<void>;
 }
 
 /** What may be asked of files, and of other versions of a transcript, besides. Fails as {@link SessionsPort} does. */

@@ -16,7 +16,7 @@ import { createTranscripts } from '../activities/transcript.ts';
 import { createWebhooks } from '../activities/webhook.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { openCluster } from '../infra/cluster/open.ts';
-import { ConfigError, mostWorkers } from '../infra/config.ts';
+import { ConfigError, mostLocalWorkers } from '../infra/config.ts';
 import type { Config } from '../infra/config.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
@@ -43,7 +43,12 @@ const TEMPORAL_LIMIT_MS = 60_000;
 /** @throws ConfigError that says what is wrong with the policy file, and what is allowed */
 async function readPolicies(config: Config): Promise<Record<string, Policy>> {
   const { LONGHAND_SCALING_FILE: file, LONGHAND_SLOTS: slotsPerWorker, LONGHAND_SCALE_DOWN_MS: coolDownMs } = config;
-  const bounds = { minWorkers: config.LONGHAND_WORKERS, maxWorkers: mostWorkers(config), slotsPerWorker, coolDownMs };
+  const bounds = {
+    minWorkers: config.LONGHAND_WORKERS,
+    maxWorkers: mostLocalWorkers(config),
+    slotsPerWorker,
+    coolDownMs,
+  };
   const models = Object.keys(config.LONGHAND_MODELS);
   try {
     const json: unknown = file === null ? {} : JSON.parse(await readFile(file, 'utf8'));

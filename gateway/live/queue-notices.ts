@@ -17,6 +17,8 @@ type Pool = Pick<SessionsPort, 'queue' | 'workers' | 'slotTimes'>;
 type Scalers = Pick<PoolsPort, 'wake'>;
 
 const EVERY_MS = 1000;
+/** What Temporal says of who waits may be a second old: of a session that still waits then, the scaler is told once more. */
+const LOOK_AGAIN_MS = 1000;
 const UNKNOWN: QueuePlace = { position: null, estimatedWaitMs: null };
 
 /** An estimate that differs from what was told, less the time since, by this share and by so much is told anew. */
@@ -42,15 +44,23 @@ export class QueueNotices {
     const waiting = this.#waiting.get(model) ?? new Map<string, Tell>();
     waiting.set(workflowId, whenNews(tell));
     this.#waiting.set(model, waiting);
-    this.#scalers.wake(model).catch((error: unknown) => {
-      // It looks by itself before long.
-      this.#log.warn({ err: error, model }, 'waking the scaler failed');
-    });
+    this.#wake(model);
+    const again = setTimeout(() => this.#wake(model), LOOK_AGAIN_MS).unref();
     if (!this.#rounds.has(model)) {
       this.#rounds.add(model);
       void this.#round(model, waiting);
     }
-    return () => waiting.delete(workflowId);
+    return () => {
+      clearTimeout(again);
+      waiting.delete(workflowId);
+    };
+  }
+
+  #wake(model: string): void {
+    this.#scalers.wake(model).catch((error: unknown) => {
+      // It looks by itself before long.
+      this.#log.warn({ err: error, model }, 'waking the scaler failed');
+    });
   }
 
   async #round(model: string, waiting: Map<string, Tell>): Promise<void> {

@@ -10,8 +10,12 @@ import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@tempor
 import type { SessionResult } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 
-/** gRPC status codes that mean: not now (cancelled, deadline, exhausted, unavailable). https://grpc.io/docs/guides/status-codes */
-const AWAY = new Set([1, 4, 8, 14]);
+/**
+ * gRPC status codes that mean: not now (cancelled, deadline, exhausted, unavailable). https://grpc.io/docs/guides/status-codes
+ * Failed precondition is what Temporal says of a workflow whose tasks nobody has done in time, three times in a row: its
+ * orchestrators hang, or have too much to do.
+ */
+const AWAY = new Set([1, 4, 8, 9, 14]);
 const GONE = new Set([5]);
 
 /** The gRPC status behind an error: the client wraps it, once or more, in what it was doing. */

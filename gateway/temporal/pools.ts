@@ -2,6 +2,7 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { POOL_QUERY, POOL_SIGNAL, POOL_UPDATE, poolWorkflowId } from '../../workflows/pool/contract.ts';
 import type { PoolView } from '../../workflows/pool/contract.ts';
+import type { Calendar } from '../../workflows/pool/policy.ts';
 import type { Limits, Override } from '../../workflows/pool/state.ts';
 import { Failure } from '../failures.ts';
 import type { PoolsPort } from '../ports.ts';
@@ -37,6 +38,10 @@ export class TemporalPools implements PoolsPort {
 
   async limits(model: string, limits: Limits | null): Promise<void> {
     await this.#update(model, POOL_UPDATE.limits, limits);
+  }
+
+  async calendar(model: string, calendar: Calendar | null): Promise<void> {
+    await this.#update(model, POOL_UPDATE.calendar, calendar);
   }
 
   /** A pool that nobody scales is not woken. */

@@ -1,9 +1,10 @@
 /** A process that stops without dying, and wakes up when others have taken its place: it is refused, and nothing is lost. */
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Caller, noise } from '../harness/caller.ts';
+import { Caller, noise, undisturbed } from '../harness/caller.ts';
 import { expectWhole } from '../harness/invariants.ts';
 import type { CallOptions } from '../harness/caller.ts';
+import { connect } from '../harness/sockets.ts';
 import { System } from '../harness/system.ts';
 
 const SEGMENT_MS = 400;
@@ -124,6 +125,22 @@ describe('a gateway', () => {
     // The worker followed to the other gateway with its recogniser.
     expect(await epochOf('gateway-replaced')).toBe(1);
   });
+
+  test('that wakes up with a connection that its client has given up long since turns that away, and nobody else', async () => {
+    const other = await system.add('gateway');
+    const audio = noise('given-up', 2000);
+    const query = 'session=given-up&client=phone';
+    system.gateway.signal('SIGSTOP');
+    const first = connect(`${system.url}/v1/live?${query}&attempt=1`);
+    const { socket, inbox } = await connect(`ws://127.0.0.1:${Number(other.ready['port'])}/v1/live?${query}&attempt=2`);
+    await inbox.next('session');
+    system.gateway.signal('SIGCONT');
+    expect((await (await first).inbox.closed).reason).toBe('superseded');
+    socket.send(audio);
+    socket.send(JSON.stringify({ type: 'end' }));
+    expect((await inbox.closed).code).toBe(1000);
+    expect(inbox.ofType('final')).toHaveLength((await undisturbed(audio, SEGMENT_MS)).length);
+  });
 });
 
 describe('an orchestrator', () => {
@@ -137,6 +154,20 @@ describe('an orchestrator', () => {
     await finished(made);
     expect(made.caller).toMatchObject({ reconnects: 0, started: 1 });
   });
+
+  test('that stops for 12 s: new clients are refused as if Temporal did not answer, and come in when it goes on', async () => {
+    system.orchestrator.signal('SIGSTOP');
+    const late = prepared('orchestrator-stopped-late', 3000);
+    const calling = late.caller.call();
+    await pause(12_000);
+    system.orchestrator.signal('SIGCONT');
+    await calling;
+    await finished(late);
+    // Temporal says it in another way once three workflow tasks have timed out.
+    expect(late.caller.closes.length).toBeGreaterThan(3);
+    expect(late.caller.closes).toEqual(late.caller.closes.map(() => 1013));
+    expect(late.caller.reasons).toEqual(late.caller.reasons.map(() => 'Temporal does not answer: try again later'));
+  }, 90_000);
 
   test('that wakes up when another has taken its sessions over changes nothing', async () => {
     const made = await call('orchestrator-replaced', 8000);

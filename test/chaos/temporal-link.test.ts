@@ -10,6 +10,8 @@ import { until } from '../harness/until.ts';
 
 const SEGMENT_MS = 400;
 const DEADLINE_MS = 2500;
+/** A worker waits so long for the answer to a commit, then asks again (workers/temporal.ts). */
+const COMMIT_DEADLINE_MS = 10_000;
 /** What a loaded machine may take on top. */
 const SLACK_MS = 2500;
 
@@ -53,16 +55,26 @@ suite('on the way to Temporal', () => {
     await heal();
   });
 
-  async function call(session: string, ms: number): Promise<{ caller: Caller; audio: Buffer }> {
+  interface Call {
+    readonly caller: Caller;
+    readonly audio: Buffer;
+  }
+
+  async function begun(session: string, ms: number): Promise<Call> {
     const audio = noise(session, ms);
     const caller = await new Caller(system.url, { session, audio }).call();
     callers.push(caller);
-    await caller.midSentenceAfter(1);
     return { caller, audio };
   }
 
+  async function call(session: string, ms: number): Promise<Call> {
+    const made = await begun(session, ms);
+    await made.caller.midSentenceAfter(1);
+    return made;
+  }
+
   /** Its client noticed nothing, no worker was replaced, and the transcript is that of an undisturbed call. */
-  async function expectUnmoved({ caller, audio }: { caller: Caller; audio: Buffer }): Promise<void> {
+  async function expectUnmoved({ caller, audio }: Call): Promise<void> {
     await caller.done();
     expect(caller.reconnects).toBe(0);
     expect(caller.started).toBe(1);
@@ -73,7 +85,7 @@ suite('on the way to Temporal', () => {
    * Whoever comes as soon as Temporal is back may be told once more that it is not: workflows do not go on before the
    * orchestrator asks for them again, and the SDK's pauses between two polls grow with the time that it was away.
    */
-  async function expectWelcome({ caller, audio }: { caller: Caller; audio: Buffer }): Promise<void> {
+  async function expectWelcome({ caller, audio }: Call): Promise<void> {
     await caller.done();
     expect(caller.closes).toEqual(caller.closes.map(() => 1013));
     expect(caller.reasons).toEqual(caller.reasons.map(() => 'Temporal does not answer: try again later'));
@@ -115,7 +127,7 @@ suite('on the way to Temporal', () => {
       await expectRefused();
       await heal();
       await until('ready', readiness, (seen) => seen.startsWith('200'));
-      const next = await call(`all-${how.slice(0, 3)}-next`, 2000);
+      const next = await begun(`all-${how.slice(0, 3)}-next`, 2000);
       await expectUnmoved(one);
       await expectWelcome(next);
     });
@@ -141,6 +153,17 @@ suite('on the way to Temporal', () => {
       await expectUnmoved(one);
     },
   );
+
+  test('the answers to the asr are held back for longer than a commit is waited for: what is committed is not committed again', async () => {
+    const one = await call('answers-held', 28_000);
+    await links.asr.poison(held, 'downstream');
+    await pause(COMMIT_DEADLINE_MS + 1500);
+    const { segments } = (await system.json('/v1/sessions/answers-held')) as { segments: number };
+    // Accepted, and the worker does not know it.
+    expect(segments).toBeGreaterThan(one.caller.finals.length);
+    await heal();
+    await expectUnmoved(one);
+  });
 
   test('every way is 150 ms longer, varying by 100 ms: nothing is lost, repeated or moved', async () => {
     for (const part of parts) await links[part].poison(delayed(150, 100), 'upstream', 'downstream');

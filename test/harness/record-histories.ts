@@ -378,7 +378,7 @@ async function poolScaled(): Promise<void> {
       LONGHAND_WORKERS_MAX: '3',
       LONGHAND_SCALING_TICK_MS: '1000',
       LONGHAND_SCALE_DOWN_MS: '1000',
-      LONGHAND_KUBERNETES_DEADLINE_MS: '500',
+      LONGHAND_PLATFORM_DEADLINE_MS: '500',
     },
   });
   try {

@@ -31,7 +31,8 @@ export interface Folded {
   readonly audioEndByte: number | null;
   /** Epochs of the accepted commits, in order. */
   readonly commitEpochs: readonly number[];
-  readonly grantedEpochs: ReadonlySet<number>;
+  /** The newest epoch that was granted when each of them was accepted. */
+  readonly newestEpochs: readonly number[];
   /** How each run ended, by its last event's type. */
   readonly endings: readonly string[];
   /** null while the session goes on, or when it ended without one. */
@@ -62,9 +63,10 @@ class Folding {
   throughByte = 0;
   audioEndByte: number | null = null;
   readonly commitEpochs: number[] = [];
-  readonly grantedEpochs = new Set<number>();
+  readonly newestEpochs: number[] = [];
   result: SessionResult | null = null;
   readonly #allocations = new Set<string>();
+  #newestEpoch = 0;
 
   take(event: HistoryEvent): void {
     this.#commit(attributesOf(event, 'workflowExecutionUpdateAccepted'));
@@ -82,6 +84,7 @@ class Folding {
     if (request?.input.name !== UPDATE.commit) return;
     const { epoch, segments, throughByte } = valueOf(request.input.args) as Commit;
     this.commitEpochs.push(epoch);
+    this.newestEpochs.push(this.#newestEpoch);
     this.segments.push(...segments.filter(({ index }) => index >= this.segments.length));
     this.throughByte = Math.max(this.throughByte, throughByte);
   }
@@ -98,7 +101,7 @@ class Folding {
 
   #granted(completed: Attributes | null): void {
     if (completed === null || !this.#allocations.delete(String(completed['scheduledEventId']))) return;
-    this.grantedEpochs.add((valueOf(completed['result']) as Lease).epoch);
+    this.#newestEpoch = Math.max(this.#newestEpoch, (valueOf(completed['result']) as Lease).epoch);
   }
 
   #carried({ nextIndex, throughByte, tail, tailFrom }: StreamState): void {

@@ -32,7 +32,7 @@ beforeAll(async () => {
       LONGHAND_WORKER_SILENCE_MS: '5000',
       // The process that starts this orchestrator has no workers to give: the pool says so.
       LONGHAND_CLUSTER: 'parent',
-      LONGHAND_KUBERNETES_DEADLINE_MS: '200',
+      LONGHAND_PLATFORM_DEADLINE_MS: '200',
       LONGHAND_OUTBOUND_ALLOW: '127.0.0.1',
       LONGHAND_WEBHOOK_SECRET: `whsec_${Buffer.alloc(24).toString('base64')}`,
     },
@@ -273,6 +273,13 @@ test('a pool: looked at, overridden, bounded, paused; and what is refused', asyn
   await call(`PUT ${one}/limits`, at('/limits'), 200, put({ minWorkers: 1, maxWorkers: 1 }));
   await call(`PUT ${one}/limits`, at('/limits'), 400, put({ minWorkers: 2, maxWorkers: 1 }));
   expect(await call(`DELETE ${one}/limits`, at('/limits'), 200)).toMatchObject({ limits: null });
+  const timetable = { kind: 'hours', workersByHour: Array<number>(24).fill(1) };
+  const planned = await call(`PUT ${one}/calendar`, at('/calendar'), 200, put({ timetable, role: 'floor' }));
+  expect(planned).toMatchObject({ calendar: { timetable, leadMs: 0, role: 'floor' } });
+  const never = { kind: 'cron', entries: [{ cron: '0 0 31 2 *', workers: 1 }] };
+  await call(`PUT ${one}/calendar`, at('/calendar'), 400, put({ timetable: never }));
+  await call(`PUT ${one}/calendar`, at('/calendar'), 400, put({ timetable: { ...timetable, workersByHour: [1] } }));
+  expect(await call(`DELETE ${one}/calendar`, at('/calendar'), 200)).toMatchObject({ calendar: null });
   expect(await call(`POST ${one}/pause`, at('/pause'), 200)).toMatchObject({ paused: true });
   expect(await call(`POST ${one}/resume`, at('/resume'), 200)).toMatchObject({ paused: false });
 });

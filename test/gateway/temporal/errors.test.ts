@@ -9,6 +9,7 @@ test.each([
   ['cancelled', 1],
   ['deadline exceeded', 4],
   ['resource exhausted', 8],
+  ['failed precondition, for its workflow tasks are not done,', 9],
   ['unavailable', 14],
 ])('Temporal that answers %s, by itself or wrapped by its client, is away', (_name, code) => {
   for (const error of [grpc(code), wrapped(code), new Error('again', { cause: wrapped(code) })]) {
