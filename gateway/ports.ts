@@ -73,10 +73,12 @@ export interface BatchesPort {
   ): Promise<{ readonly batches: readonly BatchSummary[]; readonly cursor: string | null }>;
 }
 
-/** Deletes sessions, provably (gateway/temporal/erasures.ts). */
+/** Deletes, provably, even when this process dies (gateway/temporal/erasures.ts). `erasing`: it takes longer than `waitMs`. */
 export interface ErasuresPort {
-  /** Deletes everything of the session, even when this process dies; `erasing`: it takes longer than `waitMs`. */
+  /** Deletes everything of the session. */
   erase(ref: SessionRef, waitMs: number): Promise<'erased' | 'erasing'>;
+  /** Deletes the batch and everything of its sessions. */
+  eraseBatch(ref: SessionRef, waitMs: number): Promise<'erased' | 'erasing'>;
 }
 
 export interface PartTag {
@@ -205,6 +207,8 @@ export interface FilesPort {
   restart(input: FileInput): Promise<void>;
   /** Answers false where there is a version of that number. */
   startVersion(input: VersionInput): Promise<boolean>;
+  /** Ends a version other than the first; one that has ended is as it was. */
+  cancelVersion(ref: SessionRef, version: number): Promise<void>;
   /** A version other than the first. */
   versionView(ref: SessionRef, version: number): Promise<SessionView>;
 }

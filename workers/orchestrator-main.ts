@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createErase } from '../activities/erase.ts';
+import { createEraseBatch } from '../activities/erase-batch.ts';
 import { createFetching } from '../activities/fetch.ts';
 import { createFileTranscripts } from '../activities/file-transcript.ts';
 import { createPrepare } from '../activities/prepare.ts';
@@ -29,6 +30,7 @@ import { installRuntime, openClient, openWorkerConnection } from '../infra/tempo
 import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
 import type { Policy } from '../workflows/pool/policy.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { TemporalBatchHistories } from './batch-histories.ts';
 import { TemporalHistories } from './histories.ts';
 import { foreignBody } from './foreign-body.ts';
 import { PoolStatistics } from './pool-statistics.ts';
@@ -109,7 +111,10 @@ function openRetention(config: Config, objects: ObjectStore, client: Client) {
       abort: async (key, multipartId) => multipart?.abort(key, multipartId),
     },
   });
-  const erasing = createErase(objects, new TemporalHistories(client));
+  const erasing = {
+    ...createErase(objects, new TemporalHistories(client)),
+    ...createEraseBatch(objects, new TemporalBatchHistories(client)),
+  };
   return { activities: { ...activities, ...erasing }, begin: () => temporal.begin(), close: () => multipart?.close() };
 }
 
