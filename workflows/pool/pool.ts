@@ -121,7 +121,7 @@ class PoolRun {
   }
 
   #recovered(): void {
-    if (this.fault !== null) log.info('the pool can be scaled again', { model: this.model });
+    if (this.fault !== null) log.warn('the pool can be scaled again', { model: this.model });
     this.fault = null;
   }
 
