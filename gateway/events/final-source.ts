@@ -1,5 +1,7 @@
 /** A session's finals by index, whether it runs or has ended, and however they are stored meanwhile. */
-import type { Segment, SessionRef, SessionView } from '../../workflows/contract.ts';
+import { LOG_BYTES_PER_MS, objectKeys } from '../../workflows/contract.ts';
+import type { FilePlan, FileSpan, Segment, SessionRef, SessionView } from '../../workflows/contract.ts';
+import { spansOf } from '../../workflows/plan.ts';
 import type { ObjectsPort, SessionsPort } from '../ports.ts';
 import { readSegments, readSpanSegments } from '../transcripts.ts';
 
@@ -75,17 +77,33 @@ export class LiveFinals implements FinalSource {
   }
 }
 
+/** Finals that were settled together: those of these spans that begin in a stretch of time. */
+interface Block {
+  /** Index of the first of them. */
+  readonly first: number;
+  readonly spans: readonly number[];
+  readonly fromMs: number;
+  readonly beforeMs: number;
+}
+
 /**
  * Of a file that is being transcribed: the transcripts of its spans, as far as they follow each other without a gap. A
- * final's index is its place in the whole, so what lies behind an unfinished span has none yet; nor has, where several
- * channels are joined in the order of time, anything before the end.
+ * final's index is its place in the whole, so what lies behind an unfinished span has none yet. Where several channels
+ * are joined in the order of time, what begins before the first unfinished span of any has its place: spans are in the
+ * order of time, and no final begins before its span.
  */
 export class FileFinals implements FinalSource {
   readonly #stores: Stores;
   readonly #ref: SessionRef;
   readonly #recent = new Recent();
-  /** Index of each finished span's first final; one more than there are such spans. */
-  readonly #firsts = [0];
+  readonly #blocks: Block[] = [];
+  #plan: readonly FileSpan[] | null = null;
+  /** The first span that is not read. */
+  #span = 0;
+  /** Of spans that are read, and without a place yet. */
+  #held: readonly (Segment & { readonly span: number })[] = [];
+  #settledMs = 0;
+  #count = 0;
 
   constructor(stores: Stores, ref: SessionRef) {
     this.#stores = stores;
@@ -93,35 +111,74 @@ export class FileFinals implements FinalSource {
   }
 
   get count(): number {
-    return this.#firsts.at(-1) ?? 0;
+    return this.#count;
   }
 
   async advance({ spans, channels = 1 }: SessionView): Promise<boolean> {
-    if (channels > 1) return false;
+    if (spans === null || spans.done === 0) return false;
+    if (channels > 1 && (this.#plan ??= await this.#readPlan()) === null) return false;
     for (let read = 0; read < SPANS_AT_ONCE; read += 1) {
-      const span = this.#firsts.length - 1;
-      if (spans === null || span >= spans.total || spans.done === 0) return false;
-      const segments = await this.#span(span);
+      if (this.#span >= spans.total) return false;
+      const segments = await this.#segmentsOf(this.#span);
       if (segments === null) return false;
-      this.#recent.add(this.count, segments);
-      this.#firsts.push(this.count + segments.length);
+      this.#held = [...this.#held, ...segments.map((segment) => ({ ...segment, span: this.#span }))];
+      this.#span += 1;
+      this.#settle();
     }
     return true;
   }
 
+  /** Gives a place to what no unfinished span can come before. */
+  #settle(): void {
+    const next = this.#plan?.[this.#span];
+    const beforeMs = next === undefined ? Infinity : next.fromByte / LOG_BYTES_PER_MS;
+    const settled = this.#held.filter(({ startMs }) => startMs < beforeMs);
+    if (settled.length === 0) return;
+    this.#held = this.#held.filter(({ startMs }) => startMs >= beforeMs);
+    const block: Block = {
+      first: this.#count,
+      spans: [...new Set(settled.map(({ span }) => span))],
+      fromMs: this.#settledMs,
+      beforeMs,
+    };
+    this.#blocks.push(block);
+    this.#recent.add(
+      block.first,
+      this.#placed(
+        block,
+        settled.map(({ span: _span, ...segment }) => segment),
+      ),
+    );
+    this.#count += settled.length;
+    if (this.#plan !== null) this.#settledMs = beforeMs;
+  }
+
   async read(from: number): Promise<readonly Segment[]> {
     const recent = this.#recent.from(from);
-    if (recent !== null || from >= this.count) return recent ?? [];
-    // The last of those that begin there: a span may be empty.
-    const span = this.#firsts.findLastIndex((first) => first <= from);
-    return ((await this.#span(span)) ?? []).slice(from - (this.#firsts[span] ?? 0));
+    const block = this.#blocks.findLast(({ first }) => first <= from);
+    if (recent !== null || from >= this.count || block === undefined) return recent ?? [];
+    const parts: (readonly Segment[])[] = [];
+    for (const span of block.spans) parts.push((await this.#segmentsOf(span)) ?? []);
+    const isSettledThen = ({ startMs }: Segment): boolean => startMs >= block.fromMs && startMs < block.beforeMs;
+    return this.#placed(block, parts.flat().filter(isSettledThen)).slice(from - block.first);
+  }
+
+  /** In the order in which the transcript has them. */
+  #placed({ first }: Block, segments: readonly Segment[]): Segment[] {
+    const ordered =
+      this.#plan === null ? segments : segments.toSorted((a, b) => a.startMs - b.startMs || a.channel - b.channel);
+    return ordered.map((segment, at) => ({ ...segment, index: first + at }));
   }
 
   /** Null: it is not finished. */
-  async #span(span: number): Promise<readonly Segment[] | null> {
-    const segments = await readSpanSegments(this.#stores.objects, this.#ref, span);
-    const first = this.#firsts[span] ?? 0;
-    return segments?.map((segment, at) => ({ ...segment, index: first + at })) ?? null;
+  #segmentsOf(span: number): Promise<readonly Segment[] | null> {
+    return readSpanSegments(this.#stores.objects, this.#ref, span);
+  }
+
+  /** Null: it is not there; of a file that an earlier version began there is none. */
+  async #readPlan(): Promise<readonly FileSpan[] | null> {
+    const plan = await this.#stores.objects.get(objectKeys.plan(this.#ref));
+    return plan === null ? null : spansOf(JSON.parse(Buffer.from(plan).toString('utf8')) as FilePlan);
   }
 }
 

@@ -77,7 +77,6 @@ class PartWriter {
   readonly #store: (offset: number, bytes: Uint8Array) => Promise<void>;
   #chunks: Buffer[] = [];
   #held = 0;
-  #failed = false;
   /** Everything before is stored. */
   end: number;
 
@@ -96,15 +95,13 @@ class PartWriter {
     }
   }
 
-  /** A part that could not be stored is not tried again: what follows it would leave a gap. */
+  /** A part that could not be stored is let go of: what follows it would leave a gap. */
   async flush(): Promise<void> {
-    if (this.#held === 0 || this.#failed) return;
+    if (this.#held === 0) return;
     const part = Buffer.concat(this.#chunks, this.#held);
     this.#chunks = [];
     this.#held = 0;
-    this.#failed = true;
     await this.#store(this.end, part);
-    this.#failed = false;
     this.end += part.length;
   }
 }

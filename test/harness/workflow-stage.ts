@@ -46,6 +46,7 @@ import type {
   WriteTranscriptArgs,
 } from '../../workflows/contract.ts';
 import type { FileInput, LiveInput } from '../../workflows/contract.ts';
+import type { ApplyArgs, ObserveArgs, ScalingActivities } from '../../workflows/pool/contract.ts';
 import { DELIVERY_QUEUE } from '../../workflows/webhook/contract.ts';
 import type { DeliverArgs, DeliveryActivities, DeliveryOutcome } from '../../workflows/webhook/contract.ts';
 import { attach } from '../workflows/session/given.ts';
@@ -90,15 +91,35 @@ export class Cast {
 
   /** Waits until so many streams have begun. */
   async begun(count: number): Promise<StreamArgs> {
-    while (this.streams.length < count) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    await this.#until(() => this.streams.length >= count);
     return this.streams[count - 1] as StreamArgs;
+  }
+
+  /** Waits until the file is being decoded. */
+  preparing(): Promise<void> {
+    return this.#until(() => this.prepared.length > 0);
+  }
+
+  async #until(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+  }
+
+  #tell(): void {
+    for (const seen of this.#watchers.splice(0)) seen();
+  }
+
+  async prepareFile(args: PrepareArgs): Promise<PrepareAnswer> {
+    this.prepared.push(args);
+    this.#tell();
+    await this.probing;
+    return this.decoded;
   }
 
   async streamChunks(args: StreamArgs): Promise<StreamOutcome> {
     const context = Context.current();
     const beat = setInterval(() => context.heartbeat(), 50);
     this.streams.push(args);
-    for (const seen of this.#watchers.splice(0)) seen();
+    this.#tell();
     try {
       return await this.stream(args, context.cancellationSignal);
     } finally {
@@ -129,6 +150,8 @@ export class Stage {
    */
   readonly client: Client;
   readonly #casts = new Map<string, Cast>();
+  /** What pools' scalers see and do. */
+  scaling: ScalingActivities | null = null;
   #workers: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
 
   private constructor(env: TestWorkflowEnvironment) {
@@ -162,8 +185,9 @@ export class Stage {
       shutdownGraceTime: 100,
       shutdownForceTime: 2000,
     };
+    const control = { ...this.#control, ...this.#scaling };
     const workers = await Promise.all([
-      Worker.create({ ...worker, taskQueue: CONTROL_QUEUE, workflowBundle, activities: { ...this.#control } }),
+      Worker.create({ ...worker, taskQueue: CONTROL_QUEUE, workflowBundle, activities: control }),
       Worker.create({ ...worker, taskQueue: PREPARE_QUEUE, activities: { ...this.#control } }),
       Worker.create({ ...worker, taskQueue: FETCH_QUEUE, activities: { ...this.#control } }),
       Worker.create({ ...worker, taskQueue: DELIVERY_QUEUE, activities: { ...this.#delivery } }),
@@ -216,12 +240,7 @@ export class Stage {
       return cast.probe;
     },
     decodeAudio: () => Promise.reject(new Error('of an earlier version')),
-    prepareFile: async (args) => {
-      const cast = this.#of(args.ref.id);
-      cast.prepared.push(args);
-      await cast.probing;
-      return cast.decoded;
-    },
+    prepareFile: (args) => this.#of(args.ref.id).prepareFile(args),
     planStored: ({ ref }) => {
       const { decoded } = this.#of(ref.id);
       return decoded.ok ? Promise.resolve(decoded.plan) : Promise.reject(new Error('no audio'));
@@ -250,6 +269,16 @@ export class Stage {
       return cast.delivering(args);
     },
   };
+
+  readonly #scaling: ScalingActivities = {
+    observePool: (args: ObserveArgs) => this.#scaler().observePool(args),
+    applyDecision: (args: ApplyArgs) => this.#scaler().applyDecision(args),
+  };
+
+  #scaler(): ScalingActivities {
+    if (this.scaling === null) throw ApplicationFailure.nonRetryable('nobody plays a pool');
+    return this.scaling;
+  }
 
   readonly #pool: PoolActivities = {
     allocateWorker: (args) => this.#of(args.workflowId.split('/')[2]).allocateWorker(args),

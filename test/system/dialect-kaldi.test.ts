@@ -184,6 +184,9 @@ describeWithWebsockets("Debian's python3-websockets", () => {
   }, 60_000);
 });
 
+/** Of the 22 that are spoken: more than those before the last pause, and no more than must be heard. */
+const ENOUGH_WORDS = 15;
+
 /** In the page's own words: its types are not ours. As dictate.js does, and as pages do that record with MediaRecorder. */
 const RECORD = (record: string, query: string): string => `(async () => {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
@@ -193,7 +196,9 @@ const RECORD = (record: string, query: string): string => `(async () => {
   const closed = new Promise((resolve) => (socket.onclose = ({ code }) => resolve(code)));
   await new Promise((resolve) => (socket.onopen = resolve));
   const stop = await (${record})(stream, (blob) => socket.readyState === 1 && socket.send(blob));
-  await new Promise((resolve) => setTimeout(resolve, 12500));
+  const finals = () => said.filter(({ result }) => result && result.final).map(({ result }) => result.hypotheses[0].transcript);
+  while (finals().join(' ').split(' ').length < ${ENOUGH_WORDS})
+    await new Promise((resolve) => socket.addEventListener('message', resolve, { once: true }));
   await stop();
   socket.send('EOS');
   return { code: await closed, said };

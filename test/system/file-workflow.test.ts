@@ -270,7 +270,7 @@ describe('a file that is stopped', () => {
     cast.probing = new Promise(() => undefined);
     const handle = await here.startFile(fileInput(cast));
     const verdict = probed(handle);
-    while (cast.prepared.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await cast.preparing();
     await handle.signal(SIGNAL.stop);
     expect(await verdict).toMatchObject({ ok: false, reason: 'stopped' });
     expect(await resultOf(handle)).toMatchObject({ state: 'stopped', segments: 0, audioMs: 0 });

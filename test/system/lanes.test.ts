@@ -2,6 +2,7 @@
 import { lanesWorkflowId, SIGNAL, WORKFLOW } from '../../workflows/contract.ts';
 import type { AskLanes } from '../../workflows/contract.ts';
 import { commitOne, fileInput, planOf, resultOf } from '../harness/file-stage.ts';
+import { until } from '../harness/until.ts';
 import { Stage } from '../harness/workflow-stage.ts';
 
 let stage: Stage | null = null;
@@ -33,7 +34,7 @@ test('files wait for one that was terminated no longer than until it is missed',
   cast.decoded = { ok: true, plan: planOf(1) };
   cast.stream = commitOne(here);
   const waiting = await here.startFile(spec);
-  while ((await here.view(waiting)).state !== 'streaming') await new Promise((resolve) => setTimeout(resolve, 10));
+  await until('it waits for a lane', () => here.view(waiting), ({ state }) => state === 'streaming'); // prettier-ignore
   await holder.terminate();
   const result = resultOf(waiting);
   expect(cast.streams).toEqual([]);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect as dial } from 'node:net';
 import { WebSocket } from 'ws';
 import { Edge } from '../../harness/edge.ts';
+import { connect } from '../../harness/sockets.ts';
 import { turns } from '../../harness/quiet.ts';
 
 let edge: Edge;
@@ -104,6 +105,44 @@ test('fragments that together are larger than the limit close with 1009', async 
   const client = await edge.client();
   for (let i = 0; i < 12; i += 1) client.socket.send(Buffer.alloc(1000), { fin: false });
   expect(await client.code()).toBe(1009);
+  await unharmed();
+});
+
+test('fragments without end and without a byte close with 1008', async () => {
+  const client = await edge.client();
+  await client.session();
+  for (let i = 0; i < 20_000; i += 1) client.socket.send(Buffer.alloc(0), { fin: false });
+  expect(await client.code()).toBe(1008);
+  await edge.sessions.until('s', (state) => state.client === null);
+  await unharmed();
+});
+
+test('compression is not agreed on, so that no frame is more than its bytes', async () => {
+  const { socket } = await connect(`ws://127.0.0.1:${edge.port}/v1/live`, { perMessageDeflate: true });
+  expect(socket.extensions).toBe('');
+  socket.terminate();
+});
+
+/** A frame as a client writes it: FIN and opcode, a mask of zeros. */
+const frame = (head: number, length: number, bytes = Buffer.alloc(length)): Buffer =>
+  Buffer.concat([Buffer.from([head, 0x80 | length, 0, 0, 0, 0]), bytes]);
+
+test.each<[string, Buffer]>([
+  ['that is compressed all the same', frame(0xc2, 10)],
+  ['of a kind that there is not', frame(0x83, 10)],
+  ['without a mask', Buffer.from([0x82, 2, 1, 2])],
+  ['that goes on where none was begun', frame(0x80, 10)],
+  ['that closes in two halves', frame(0x08, 2, Buffer.from([0x03, 0xe8]))],
+  ['that closes with one byte for a code', frame(0x88, 1)],
+  ['that closes with the code 5000', frame(0x88, 2, Buffer.from([0x13, 0x88]))],
+  ['that closes with a reason of 124 bytes', Buffer.concat([Buffer.from([0x88, 0xfe, 0, 126, 0, 0, 0, 0, 0x03, 0xe8]), Buffer.alloc(124, 'x')])], // prettier-ignore
+])('a frame %s is a fault of the protocol: 1002, and the session stays open', async (_what, bytes) => {
+  const client = await edge.client();
+  await client.session();
+  (client.socket as unknown as { readonly _socket: { write(bytes: Buffer): void } })._socket.write(bytes);
+  expect(await client.code()).toBe(1002);
+  await edge.sessions.until('s', (state) => state.client === null);
+  expect(edge.sessions.state('s').phase.name).toBe('queued');
   await unharmed();
 });
 

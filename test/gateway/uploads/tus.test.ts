@@ -7,12 +7,15 @@ import { Upload } from 'tus-js-client';
 import type { UploadOptions } from 'tus-js-client';
 import { openUpload } from '../../../activities/upload-source.ts';
 import type { ObjectsPort } from '../../../gateway/ports.ts';
+import { newUploadId } from '../../../gateway/uploads/upload-id.ts';
+import { Uploads } from '../../../gateway/uploads/uploads.ts';
 import { openFolder } from '../../../infra/objects/folder.ts';
 import type { ObjectStore } from '../../../infra/objects/port.ts';
 import { objectKeys } from '../../../workflows/contract.ts';
 import { Backstage, Edge } from '../../harness/edge.ts';
 
 const LIMIT = 20_000_000;
+const HOUR_MS = 3_600_000;
 const TUS = { 'tus-resumable': '1.0.0' };
 const PATCH = { ...TUS, 'content-type': 'application/offset+octet-stream' };
 
@@ -32,7 +35,7 @@ afterEach(async () => {
 });
 
 const gateway = (store: ObjectsPort = objects): Promise<Edge> =>
-  new Edge({ maxUploadBytes: LIMIT }, backstage, { objects: store }).listen();
+  new Edge({ maxUploadBytes: LIMIT, uploadTtlMs: HOUR_MS }, backstage, { objects: store }).listen();
 
 const left = async (): Promise<string[]> =>
   (await readdir(folder, { recursive: true, withFileTypes: true })).filter((at) => at.isFile()).map(({ name }) => name);
@@ -244,6 +247,42 @@ describe('what is no upload is refused, and leaves nothing behind', () => {
     }
     expect((await fetch(`${edge.url}/v1/uploads/${id}`)).status).toBe(404);
     expect(await startSession({ uploadId: id })).toMatchObject({ status: 404, body: { code: 'not_found' } });
+  });
+
+  test('an upload whose time is over, though it is still stored', async () => {
+    const uploads = new Uploads(objects, 't', HOUR_MS);
+    const id = await uploads.begin({ bytes: 1000, fileName: 'a.wav' }, newUploadId(Date.now() - HOUR_MS - 1000));
+    expect(await left()).toEqual(['info.json']);
+    expect((await fetch(`${edge.url}/v1/uploads/${id}`, { method: 'HEAD', headers: TUS })).status).toBe(404);
+    expect((await patch(id, 0, file(1000))).status).toBe(404);
+    expect((await fetch(`${edge.url}/v1/uploads/${id}`)).status).toBe(404);
+    expect(await startSession({ uploadId: id })).toMatchObject({ status: 404, body: { code: 'not_found' } });
+    await uploads.discard(id);
+  });
+
+  test('a part that storage does not take: what came before it stays, and what follows leaves no gap', async () => {
+    const bytes = file(11_000_000);
+    const id = await begin(bytes.length);
+    let isFull = true;
+    const full: ObjectsPort = Object.assign(Object.create(objects) as ObjectsPort, {
+      create: (key: string, body: Uint8Array) =>
+        isFull && key.endsWith('/0000000004194304')
+          ? Promise.reject(new Error('the disk is full'))
+          : objects.create(key, body),
+      get: (key: string) => objects.get(key),
+      list: (prefix: string) => objects.list(prefix),
+    });
+    const short = await gateway(full);
+    try {
+      expect((await patch(id, 0, bytes, short)).status).toBe(500);
+      isFull = false;
+      expect(await offsetOf(id, short)).toBe(4_194_304);
+      expect((await patch(id, 4_194_304, bytes.subarray(4_194_304), short)).status).toBe(204);
+      expect((await stored(id)).equals(bytes)).toBe(true);
+    } finally {
+      await short.end();
+    }
+    await fetch(`${edge.url}/v1/uploads/${id}`, { method: 'DELETE' });
   });
 
   test('more bytes than were announced', async () => {

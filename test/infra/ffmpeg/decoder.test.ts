@@ -9,6 +9,7 @@ import { createDecoder } from '../../../infra/ffmpeg/decoder.ts';
 import type { Decoder, DecoderOptions } from '../../../infra/ffmpeg/decoder.ts';
 import { encode } from '../../harness/encode.ts';
 import { nativeFfmpeg } from '../../harness/native-ffmpeg.ts';
+import { zipOf } from '../assets/made-wheel.ts';
 import { expectSound } from '../../harness/expect-sound.ts';
 import { sound, SOUND_MS, wav } from '../../harness/sound.ts';
 
@@ -38,7 +39,12 @@ const ENCODINGS = [
     name: 'no-audio.mp4',
     options: ['-f', 'lavfi', '-i', 'color=size=32x32:rate=5:duration=1', '-map', '1:v', '-c:v', 'mpeg4'],
   },
+  {
+    name: 'photo.jpg',
+    options: ['-f', 'lavfi', '-i', 'color=size=32x32', '-map', '1:v', '-frames:v', '1', '-update', '1'],
+  },
 ];
+const SOUNDLESS: readonly string[] = ['no-audio.mp4', 'photo.jpg'];
 
 let folder: string;
 beforeAll(async () => {
@@ -70,7 +76,7 @@ for (const [ffmpeg, suite] of kinds) {
       decoder = await createDecoder({ ...OPTIONS, ffmpeg });
     });
 
-    test.each(['plain.wav', ...ENCODINGS.map(({ name }) => name).filter((name) => name !== 'no-audio.mp4')])(
+    test.each(['plain.wav', ...ENCODINGS.map(({ name }) => name).filter((name) => !SOUNDLESS.includes(name))])(
       '%s comes out as 16 kHz mono',
       async (name) => {
         const path = join(folder, name);
@@ -111,6 +117,21 @@ for (const [ffmpeg, suite] of kinds) {
       [
         'a ZIP',
         () => file('zip.mp3', Buffer.concat([Buffer.from('PK\x03\x04'), randomBytes(5000)])),
+        'unsupported_audio',
+      ],
+      [
+        'a ZIP that holds a WAV as it is',
+        () => file('zip.wav', zipOf({ 'talk.wav.stored': wav(sound()) })),
+        'unsupported_audio',
+      ],
+      [
+        'a photo named .mp3',
+        async () => file('photo.mp3', await readFile(join(folder, 'photo.jpg'))),
+        'unsupported_audio',
+      ],
+      [
+        'a drawing that names a file',
+        () => file('svg.wav', '<svg xmlns:x="http://www.w3.org/1999/xlink"><image x:href="file:///etc/passwd"/></svg>'),
         'unsupported_audio',
       ],
       ['a picture', () => file('picture.mp3', PNG), 'unsupported_audio'],

@@ -366,10 +366,13 @@ describe('a client that goes', () => {
     first.socket.terminate();
     await edge.sessions.untilAsked('detach');
     const second = await call('?intent=transcription', { 'X-Longhand-Session': 'call-7' });
-    second.say(update({}));
+    second.say(update({ turn_detection: null }));
     const { session } = await second.next('session.updated');
     // What the resampler holds back is not stored yet.
     expect((session as { longhand: { durable_bytes: number } }).longhand.durable_bytes).toBeGreaterThan(990 * 48);
+    // What is there already counts: it can be committed as it is.
+    second.say({ type: 'input_audio_buffer.commit' });
+    await second.next('input_audio_buffer.committed');
     expect(edge.sessions.asked.map(({ what }) => what)).not.toContain('finishAudio');
   });
 
@@ -380,6 +383,8 @@ describe('a client that goes', () => {
     const worker = await serve(id);
     client.say({ type: 'session.close' });
     await worker.inbox.next('end');
+    const late = { type: 'input_audio_buffer.append', audio: pcm(100).toString('base64') };
+    expect(await client.wrong(late)).toMatchObject({ code: 'session_closing', param: 'audio' });
     commit(id, worker, 0, 1000);
     await edge.sessions.complete(id);
     expect((await client.inbox.closed).code).toBe(1000);

@@ -1,6 +1,8 @@
 /** OpenAI's transcription address, spoken by its own client and by hand, over stand-ins for workflows and storage. */
 import OpenAI, { APIError, toFile } from 'openai';
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
+import { connect as dial } from 'node:net';
 import { Failure } from '../../../../gateway/failures.ts';
 import { objectKeys } from '../../../../workflows/contract.ts';
 import type { Segment } from '../../../../workflows/contract.ts';
@@ -305,6 +307,13 @@ describe('errors are told in their own shape', () => {
   });
 });
 
+/** Ends when a connection that stands still from now on has been cut off. */
+async function standingStill(): Promise<void> {
+  const socket = dial(edge.port, '127.0.0.1');
+  socket.write('POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n');
+  await once(socket.resume(), 'close');
+}
+
 describe('one who waits', () => {
   test('and goes away has the session cancelled, which nobody else knows', async () => {
     const leaving = new AbortController();
@@ -366,8 +375,7 @@ describe('one who waits', () => {
       model: 'en',
     });
     await backstage.sessions.untilAsked('probed');
-    // Three times the limit: nothing but time tells.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await standingStill();
     await transcribed();
     expect((await asked).text).toBe('fire at the mill');
   });
