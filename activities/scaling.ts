@@ -2,6 +2,7 @@
  * What a pool's scaler asks of the world. A worker that is to go is drained first: it takes no new session and hands over
  * those it has; only one that holds none is taken away. So scaling down never cuts a session.
  */
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { Applied, ApplyArgs, ObserveArgs, ScalingActivities } from '../workflows/pool/contract.ts';
 import type { Observation } from '../workflows/pool/observation.ts';
 
@@ -60,7 +61,7 @@ export interface PoolStatisticsPort {
   queue(model: string): Promise<{ readonly sessions: number; readonly oldestMs: number; readonly perSecond: number }>;
   workers(model: string): Promise<readonly ReportedWorker[]>;
   /** Sessions that ended since, and for how long they had held their slots in all. */
-  ended(model: string, sinceMs: number): Promise<{ readonly sessions: number; readonly slotMs: number }>;
+  ended(model: string, sinceMs: number): Promise<Observation['ended']>;
   drain(workerId: string): Promise<void>;
 }
 
@@ -89,7 +90,7 @@ export function createScaling(
     return { seen, members: join(seen, workers).filter(({ unit }) => !unit.leaving) };
   };
   return {
-    async observePool({ model, sinceMs }: ObserveArgs): Promise<Observation> {
+    observePool: expected(async ({ model, sinceMs }: ObserveArgs): Promise<Observation> => {
       const atMs = now();
       const since = sinceMs ?? atMs;
       const [{ seen, members }, queue, ended] = await Promise.all([
@@ -99,9 +100,9 @@ export function createScaling(
       ]);
       const arrived = (queue.perSecond * (atMs - since)) / 1000;
       return { atMs, ...counted(seen, members, { sinceMs: since, atMs }), ...waiting(queue), arrived, ended };
-    },
+    }),
 
-    async applyDecision({ model, decision, needed }: ApplyArgs): Promise<Applied> {
+    applyDecision: expected(async ({ model, decision, needed }: ApplyArgs): Promise<Applied> => {
       if (!needed) return { draining: [], leaving: [], settled: true };
       const { members } = await look(model);
       const standing = members.filter(({ unit }) => !unit.burst);
@@ -121,9 +122,22 @@ export function createScaling(
         id: `${decision.atMs}`,
       });
       return { draining, leaving: names, settled: stillThere === 0 };
-    },
+    }),
   };
 }
+
+/** A platform may be away: the pool says so once, not each attempt with a warning of its own. */
+const expected =
+  <Args, Result>(work: (args: Args) => Promise<Result>) =>
+  async (args: Args): Promise<Result> => {
+    try {
+      return await work(args);
+    } catch (error) {
+      const cause = error instanceof Error ? error : new Error(String(error));
+      const { BENIGN } = ApplicationFailureCategory;
+      throw ApplicationFailure.create({ message: cause.message, type: 'PlatformFailed', cause, category: BENIGN });
+    }
+  };
 
 const isEmptied = (member: Member): boolean => isDraining(member) && sessionsOf(member) === 0;
 

@@ -16,6 +16,7 @@ import type {
   WorkerFacts,
 } from '../workflows/contract.ts';
 import type { PoolView } from '../workflows/pool/contract.ts';
+import type { Calendar } from '../workflows/pool/policy.ts';
 import type { Limits, Override } from '../workflows/pool/state.ts';
 import type { LiveDecodersPort } from './audio/container.ts';
 import type { OriginSettings } from './origin.ts';
@@ -72,10 +73,12 @@ export interface BatchesPort {
   ): Promise<{ readonly batches: readonly BatchSummary[]; readonly cursor: string | null }>;
 }
 
-/** Deletes sessions, provably (gateway/temporal/erasures.ts). */
+/** Deletes, provably, even when this process dies (gateway/temporal/erasures.ts). `erasing`: it takes longer than `waitMs`. */
 export interface ErasuresPort {
-  /** Deletes everything of the session, even when this process dies; `erasing`: it takes longer than `waitMs`. */
+  /** Deletes everything of the session. */
   erase(ref: SessionRef, waitMs: number): Promise<'erased' | 'erasing'>;
+  /** Deletes the batch and everything of its sessions. */
+  eraseBatch(ref: SessionRef, waitMs: number): Promise<'erased' | 'erasing'>;
 }
 
 export interface PartTag {
@@ -192,6 +195,7 @@ export interface PoolsPort {
   override(model: string, override: Override | null): Promise<void>;
   pause(model: string, paused: boolean): Promise<void>;
   limits(model: string, limits: Limits | null): Promise<void>;
+  calendar(model: string, calendar: Calendar | null): Promise<void>;
 }
 
 /** What may be asked of files, and of other versions of a transcript, besides. Fails as {@link SessionsPort} does. */
@@ -203,6 +207,8 @@ export interface FilesPort {
   restart(input: FileInput): Promise<void>;
   /** Answers false where there is a version of that number. */
   startVersion(input: VersionInput): Promise<boolean>;
+  /** Ends a version other than the first; one that has ended is as it was. */
+  cancelVersion(ref: SessionRef, version: number): Promise<void>;
   /** A version other than the first. */
   versionView(ref: SessionRef, version: number): Promise<SessionView>;
 }

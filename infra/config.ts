@@ -176,9 +176,9 @@ const settings = {
     text().default('longhand-asr-{model}'),
     "name of a model's Deployment; `{model}` stands for the model's name",
   ),
-  LONGHAND_KUBERNETES_DEADLINE_MS: setting(
+  LONGHAND_PLATFORM_DEADLINE_MS: setting(
     integer(100, 60_000).default(5000),
-    'longest wait for one answer of the Kubernetes API',
+    'longest wait for one answer of what starts and ends workers (LONGHAND_CLUSTER)',
   ),
   LONGHAND_WORKER_SESSIONS: setting(
     integer(0, 1_000_000).default(0),
@@ -482,7 +482,7 @@ export interface SettingDescription {
 }
 
 /** The most ASR workers of a model that `npm start` runs. */
-export const mostWorkers = ({ LONGHAND_WORKERS: least, LONGHAND_WORKERS_MAX: most }: Config): number =>
+export const mostLocalWorkers = ({ LONGHAND_WORKERS: least, LONGHAND_WORKERS_MAX: most }: Config): number =>
   Math.max(least, most ?? (least === 0 ? 0 : least + 1));
 
 /** Every setting with its value, its default and its meaning; secrets are hidden. */

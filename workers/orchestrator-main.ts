@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createErase } from '../activities/erase.ts';
+import { createEraseBatch } from '../activities/erase-batch.ts';
 import { createFetching } from '../activities/fetch.ts';
 import { createFileTranscripts } from '../activities/file-transcript.ts';
 import { createPrepare } from '../activities/prepare.ts';
@@ -15,7 +16,7 @@ import { createTranscripts } from '../activities/transcript.ts';
 import { createWebhooks } from '../activities/webhook.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { openCluster } from '../infra/cluster/open.ts';
-import { ConfigError, mostWorkers } from '../infra/config.ts';
+import { ConfigError, mostLocalWorkers } from '../infra/config.ts';
 import type { Config } from '../infra/config.ts';
 import { openDecoder } from '../infra/ffmpeg/decoder.ts';
 import { runProcess } from '../infra/lifecycle.ts';
@@ -29,6 +30,7 @@ import { installRuntime, openClient, openWorkerConnection } from '../infra/tempo
 import { CONTROL_QUEUE, FETCH_QUEUE, PREPARE_QUEUE } from '../workflows/contract.ts';
 import type { Policy } from '../workflows/pool/policy.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
+import { TemporalBatchHistories } from './batch-histories.ts';
 import { TemporalHistories } from './histories.ts';
 import { foreignBody } from './foreign-body.ts';
 import { PoolStatistics } from './pool-statistics.ts';
@@ -41,7 +43,12 @@ const TEMPORAL_LIMIT_MS = 60_000;
 /** @throws ConfigError that says what is wrong with the policy file, and what is allowed */
 async function readPolicies(config: Config): Promise<Record<string, Policy>> {
   const { LONGHAND_SCALING_FILE: file, LONGHAND_SLOTS: slotsPerWorker, LONGHAND_SCALE_DOWN_MS: coolDownMs } = config;
-  const bounds = { minWorkers: config.LONGHAND_WORKERS, maxWorkers: mostWorkers(config), slotsPerWorker, coolDownMs };
+  const bounds = {
+    minWorkers: config.LONGHAND_WORKERS,
+    maxWorkers: mostLocalWorkers(config),
+    slotsPerWorker,
+    coolDownMs,
+  };
   const models = Object.keys(config.LONGHAND_MODELS);
   try {
     const json: unknown = file === null ? {} : JSON.parse(await readFile(file, 'utf8'));
@@ -104,7 +111,10 @@ function openRetention(config: Config, objects: ObjectStore, client: Client) {
       abort: async (key, multipartId) => multipart?.abort(key, multipartId),
     },
   });
-  const erasing = createErase(objects, new TemporalHistories(client));
+  const erasing = {
+    ...createErase(objects, new TemporalHistories(client)),
+    ...createEraseBatch(objects, new TemporalBatchHistories(client)),
+  };
   return { activities: { ...activities, ...erasing }, begin: () => temporal.begin(), close: () => multipart?.close() };
 }
 

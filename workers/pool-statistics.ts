@@ -24,21 +24,33 @@ export class PoolStatistics implements PoolStatisticsPort {
     this.#deadlineMs = deadlineMs;
   }
 
-  /** Temporal's own count, which is approximate: a task of a session that has ended counts until a worker polls it. */
+  /**
+   * Temporal's own count of the queue is approximate: it may be a second old (`matching.TaskQueueInfoByBuildIdTTL`), and a
+   * task of a session that has ended counts until a worker polls it. Who has just begun to wait is in the list of those who do.
+   */
   queue(model: string) {
     return this.#ask(async () => {
-      const { stats } = await this.#client.workflowService.describeTaskQueue({
-        namespace: this.#client.options.namespace,
-        taskQueue: { name: poolQueue(model) },
-        taskQueueType: TASK_QUEUE_TYPE_ACTIVITY,
-        reportStats: true,
-      });
+      const [counted, listed] = await Promise.all([this.#counted(model), this.#visibility.waiting(model, Date.now())]);
       return {
-        sessions: Number((stats?.approximateBacklogCount ?? 0).toString()),
-        oldestMs: milliseconds(stats?.approximateBacklogAge),
-        perSecond: stats?.tasksAddRate ?? 0,
+        sessions: Math.max(counted.sessions, listed.sessions),
+        oldestMs: Math.max(counted.oldestMs, listed.oldestMs),
+        perSecond: counted.perSecond,
       };
     });
+  }
+
+  async #counted(model: string) {
+    const { stats } = await this.#client.workflowService.describeTaskQueue({
+      namespace: this.#client.options.namespace,
+      taskQueue: { name: poolQueue(model) },
+      taskQueueType: TASK_QUEUE_TYPE_ACTIVITY,
+      reportStats: true,
+    });
+    return {
+      sessions: Number((stats?.approximateBacklogCount ?? 0).toString()),
+      oldestMs: milliseconds(stats?.approximateBacklogAge),
+      perSecond: stats?.tasksAddRate ?? 0,
+    };
   }
 
   workers(model: string): Promise<ReportedWorker[]> {

@@ -290,6 +290,7 @@ export const WORKFLOW = {
   span: 'span',
   file: 'file',
   erase: 'erase',
+  eraseBatch: 'eraseBatch',
   version: 'version',
   lanes: 'lanes',
   worker: 'worker',

@@ -1,6 +1,7 @@
 /** What the orchestrator runs. */
 export { batch } from './batch/batch.ts';
 export { erase } from './erase/erase.ts';
+export { eraseBatch } from './erase/erase-batch.ts';
 export { file, version } from './file.ts';
 export { lanes } from './lanes/lanes.ts';
 export { retention } from './retention/retention.ts';

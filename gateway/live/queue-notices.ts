@@ -17,6 +17,11 @@ type Pool = Pick<SessionsPort, 'queue' | 'workers' | 'slotTimes'>;
 type Scalers = Pick<PoolsPort, 'wake'>;
 
 const EVERY_MS = 1000;
+/**
+ * What Temporal says of who waits may be a moment old, or a second: of a session that still waits then, the scaler is told
+ * once more.
+ */
+const LOOK_AGAIN_MS = [400, 1200];
 const UNKNOWN: QueuePlace = { position: null, estimatedWaitMs: null };
 
 /** An estimate that differs from what was told, less the time since, by this share and by so much is told anew. */
@@ -42,15 +47,23 @@ export class QueueNotices {
     const waiting = this.#waiting.get(model) ?? new Map<string, Tell>();
     waiting.set(workflowId, whenNews(tell));
     this.#waiting.set(model, waiting);
-    this.#scalers.wake(model).catch((error: unknown) => {
-      // It looks by itself before long.
-      this.#log.warn({ err: error, model }, 'waking the scaler failed');
-    });
+    this.#wake(model);
+    const again = LOOK_AGAIN_MS.map((ms) => setTimeout(() => this.#wake(model), ms).unref());
     if (!this.#rounds.has(model)) {
       this.#rounds.add(model);
       void this.#round(model, waiting);
     }
-    return () => waiting.delete(workflowId);
+    return () => {
+      for (const timer of again) clearTimeout(timer);
+      waiting.delete(workflowId);
+    };
+  }
+
+  #wake(model: string): void {
+    this.#scalers.wake(model).catch((error: unknown) => {
+      // It looks by itself before long.
+      this.#log.warn({ err: error, model }, 'waking the scaler failed');
+    });
   }
 
   async #round(model: string, waiting: Map<string, Tell>): Promise<void> {

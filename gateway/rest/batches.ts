@@ -3,10 +3,12 @@ import { Router } from 'express';
 import type { Request, Response } from 'express';
 import type { BatchItemView, BatchView } from '../../workflows/batch/contract.ts';
 import type { SessionRef } from '../../workflows/contract.ts';
+import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { parseParameters } from '../protocol.ts';
 import { readTranscript } from '../transcripts.ts';
 import { batchListParameters, batchPageParameters } from './batch-parameters.ts';
+import { answerErasure } from './erasing.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { postBatch } from './post-batch.ts';
 import { queryOf, refOf } from './session-ref.ts';
@@ -29,6 +31,7 @@ export function batchRoutes(gateway: Gateway): Router {
     response.json({ batches: page.batches, nextCursor: page.cursor });
   });
   router.get('/:id', (request, response) => showBatch(gateway, request, response));
+  router.delete('/:id', (request, response) => eraseBatch(gateway, request, response));
   router.post('/:id/cancel', async (request, response) => {
     const ref = refOf(gateway, request);
     const shown = await shownBatch(gateway, ref);
@@ -45,6 +48,12 @@ async function showBatch(gateway: Gateway, request: Request, response: Response)
   const [batch, items] = await Promise.all([shownBatch(gateway, ref), gateway.batches.items(ref, from, limit)]);
   const next = from + items.length;
   response.json({ ...batch, items: items.map(shownItem), nextCursor: next < batch.total ? String(next) : null });
+}
+
+async function eraseBatch(gateway: Gateway, request: Request, response: Response): Promise<void> {
+  const ref = refOf(gateway, request);
+  if ((await gateway.batches.about(ref)) === null) throw new Failure('not_found', 'no such batch');
+  await answerErasure(ref, (waitMs) => gateway.erasures.eraseBatch(ref, waitMs), response);
 }
 
 async function shownBatch({ batches }: Gateway, ref: SessionRef) {

@@ -6,7 +6,7 @@ import type { Gateway } from '../ports.ts';
 import { chooseModel } from '../protocol.ts';
 import { nextVersion, versionsOf } from '../versions.ts';
 import { readJson } from './json-body.ts';
-import { retranscriptionBody } from './schemas.ts';
+import { retranscriptionBody, VERSION_PATTERN } from './schemas.ts';
 import { refOf } from './session-ref.ts';
 import { sessionOf } from './shown-session.ts';
 
@@ -16,6 +16,7 @@ export function addFileOperations(router: Router, gateway: Gateway): void {
   router.post('/:id/cancel', (request, response) => cancelSession(gateway, request, response));
   router.post('/:id/transcripts', (request, response) => transcribeAgain(gateway, request, response));
   router.get('/:id/transcripts', (request, response) => listVersions(gateway, request, response));
+  router.post('/:id/transcripts/:version/cancel', (request, response) => cancelVersion(gateway, request, response));
 }
 
 const OVER: readonly SessionView['state'][] = ['completed', 'stopped', 'cancelled', 'failed'];
@@ -92,4 +93,15 @@ async function startVersion(gateway: Gateway, ref: SessionRef, input: Omit<Versi
 
 async function listVersions(gateway: Gateway, request: Request, response: Response): Promise<void> {
   response.json({ transcripts: await versionsOf(gateway, refOf(gateway, request)) });
+}
+
+async function cancelVersion(gateway: Gateway, request: Request, response: Response): Promise<void> {
+  const ref = refOf(gateway, request);
+  const { version: asked } = request.params;
+  if (typeof asked !== 'string' || !VERSION_PATTERN.test(asked)) throw new Failure('not_found', 'no such version');
+  const version = Number(asked);
+  if (version === 1) throw new Failure('wrong_state', 'version 1 is the session itself: cancel that');
+  await gateway.files.cancelVersion(ref, version);
+  const { model, language, state, startedAt = null } = await gateway.files.versionView(ref, version);
+  response.status(202).json({ version, model, language, state, createdAt: startedAt });
 }

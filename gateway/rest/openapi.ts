@@ -1,5 +1,8 @@
 /** The OpenAPI 3.1 document, made from the schemas that validate. Each area describes its operations in a file of its own. */
 import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
+import { describeDeepgram } from '../dialects/deepgram/openapi.ts';
+import { describeKaldi } from '../dialects/kaldi/openapi.ts';
+import { describeOpenAi } from '../dialects/openai/openapi.ts';
 import { describeBatches } from './openapi/batches.ts';
 import { describeEvents } from './openapi/events.ts';
 import { describeFileOperations } from './openapi/file-operations.ts';
@@ -19,6 +22,9 @@ const AREAS: readonly ((registry: OpenAPIRegistry) => void)[] = [
   describeWebhooks,
   describeWorkers,
   describePools,
+  describeDeepgram,
+  describeOpenAi,
+  describeKaldi,
   describeHealth,
 ];
 

@@ -1,6 +1,9 @@
 /** What the pools' operations take and give. */
+import { extendZodWithOpenApi } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { RULES } from '../../workflows/pool/decision.ts';
+
+extendZodWithOpenApi(z);
 
 const count = z.int().min(0);
 
@@ -12,6 +15,22 @@ export const overrideSchema = z.strictObject({
 });
 
 export const limitsSchema = z.strictObject({ minWorkers: count, maxWorkers: count.max(1_000_000) });
+
+const entry = z.strictObject({ cron: z.string().max(200), workers: count.max(100_000) });
+
+/** The `calendar` of a policy (docs/scaling.md), with the same bounds and defaults. */
+export const calendarSchema = z.strictObject({
+  timetable: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('hours'), workersByHour: z.array(count.max(100_000)).length(24) }),
+    z.strictObject({ kind: z.literal('cron'), entries: z.array(entry).min(1).max(200) }),
+  ]),
+  leadMs: z.number().min(0).max(86_400_000).default(0).describe('rises come so much earlier'),
+  role: z
+    .enum(['floor', 'expected'])
+    .default('expected')
+    .describe('floor: never fewer workers; expected: only tells the forecast what to expect'),
+  servedShare: z.number().min(0.5).max(0.9999).default(0.99),
+});
 
 const workers = z.object({ standing: z.int(), burst: z.int() });
 const rule = z.enum(RULES);
@@ -31,6 +50,15 @@ const day = z.object({
   burstHours: z.number(),
   hours: z.number(),
   cost: z.number(),
+  sessions: z.int().describe('that ended, each one that had a slot; spans of files are counted one by one'),
+  costPerSession: z.number().nullable().describe('null where none ended'),
+});
+
+const tenantCost = z.object({
+  tenant: z.string(),
+  sessions: z.int(),
+  slotMs: z.number().describe('for which its sessions held their slots'),
+  cost: z.number().describe("its share of the month's cost so far, by slot time: idle workers included"),
 });
 
 export const poolSchema = z
@@ -43,6 +71,8 @@ export const poolSchema = z
     fault: z.string().nullable().describe('why the pool cannot be seen or changed at present'),
     override: overrideSchema.extend({ why: z.string() }).nullable(),
     limits: limitsSchema.nullable(),
+    timeZone: z.string().describe('of the hours of the calendar and of the days of the cost'),
+    calendar: calendarSchema.nullable().describe("an operator's calendar instead of the policy's"),
     observed: z
       .object({
         at: z.string(),
@@ -57,7 +87,13 @@ export const poolSchema = z
       .object({
         currency: z.string(),
         days: z.array(day),
-        month: z.object({ soFar: z.number(), forecast: z.number() }),
+        month: z.object({
+          soFar: z.number(),
+          forecast: z.number(),
+          sessions: z.int(),
+          costPerSession: z.number().nullable(),
+        }),
+        tenants: z.array(tenantCost).describe('of this month, the dearest first'),
       })
       .nullable()
       .describe('null where the policy has no prices'),

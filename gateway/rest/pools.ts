@@ -2,16 +2,17 @@
 import { json, Router } from 'express';
 import type { Request } from 'express';
 import type { PoolView } from '../../workflows/pool/contract.ts';
-import { costOf, monthForecast } from '../../workflows/pool/cost.ts';
-import type { Override } from '../../workflows/pool/state.ts';
+import { costByTenant, costOf, costPerSession, monthForecast, monthName } from '../../workflows/pool/cost.ts';
+import type { DaySpent, Override } from '../../workflows/pool/state.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { parseParameters } from '../protocol.ts';
 import { refuseOtherMethods } from './methods.ts';
-import { limitsSchema, overrideSchema } from './pool-schemas.ts';
+import { calendarSchema, limitsSchema, overrideSchema } from './pool-schemas.ts';
 import type { Pool } from './pool-schemas.ts';
 
-const BODY_LIMIT = '4kb';
+/** A calendar of 200 entries. */
+const BODY_LIMIT = '64kb';
 
 export function poolRoutes(gateway: Gateway): Router {
   const { pools } = gateway;
@@ -43,6 +44,16 @@ export function poolRoutes(gateway: Gateway): Router {
   router.delete('/:id/limits', async (request, response) => {
     const model = modelOf(gateway, request);
     await pools.limits(model, null);
+    response.json(await shown(model));
+  });
+  router.put('/:id/calendar', body, async (request, response) => {
+    const model = modelOf(gateway, request);
+    await pools.calendar(model, parseParameters(calendarSchema, request.body ?? {}));
+    response.json(await shown(model));
+  });
+  router.delete('/:id/calendar', async (request, response) => {
+    const model = modelOf(gateway, request);
+    await pools.calendar(model, null);
     response.json(await shown(model));
   });
   for (const [verb, paused] of [
@@ -83,6 +94,8 @@ function poolOf({ model, policy, state, observation, decisions, fault }: PoolVie
     fault,
     override: state.override && overrideShown(state.override),
     limits: state.limits,
+    timeZone: policy.timeZone,
+    calendar: state.calendar ? calendarSchema.parse(state.calendar) : null,
     observed:
       observation === null
         ? null
@@ -107,10 +120,21 @@ const overrideShown = ({ workers, untilMs, by, why }: Override) => ({ workers, u
 function costShown({ policy, state, observation }: Pick<PoolView, 'policy' | 'state' | 'observation'>): Pool['cost'] {
   const { prices, timeZone } = policy;
   if (prices === null || observation === null) return null;
-  const { soFar, forecast } = monthForecast(state.spent, prices, { atMs: observation.atMs, timeZone });
+  const now = { atMs: observation.atMs, timeZone };
+  const { soFar, forecast } = monthForecast(state.spent, prices, now);
+  const used = state.used?.find(({ month }) => month === monthName(now))?.tenants ?? {};
+  const sessions = Object.values(used).reduce((sum, each) => sum + each.sessions, 0);
   return {
     currency: prices.currency,
-    days: state.spent.map((day) => ({ ...day, cost: costOf(day, prices) })),
-    month: { soFar, forecast },
+    days: state.spent.map((day) => dayShown(day, costOf(day, prices))),
+    month: { soFar, forecast, sessions, costPerSession: costPerSession(soFar, sessions) },
+    tenants: Object.entries(costByTenant(soFar, used))
+      .map(([tenant, share]) => ({ tenant, ...share }))
+      .sort((a, b) => b.cost - a.cost),
   };
+}
+
+function dayShown(day: DaySpent, cost: number) {
+  const { sessions = 0 } = day;
+  return { ...day, cost, sessions, costPerSession: costPerSession(cost, sessions) };
 }

@@ -33,7 +33,7 @@ export const listParameters = z.strictObject({
 });
 
 /** Version 1 is the transcript that the session was first given. */
-const VERSION = /^[1-9]\d{0,5}$/;
+export const VERSION_PATTERN = /^[1-9]\d{0,5}$/;
 
 export const transcriptParameters = z.strictObject({
   format: z
@@ -42,7 +42,7 @@ export const transcriptParameters = z.strictObject({
     .describe('json where neither this nor `Accept` says another; verbose_json is had by this alone'),
   version: z
     .string()
-    .regex(VERSION, 'a version of the list of transcripts, from 1')
+    .regex(VERSION_PATTERN, 'a version of the list of transcripts, from 1')
     .transform(Number)
     .optional()
     .describe('which transcript of the session; otherwise the newest that is completed'),

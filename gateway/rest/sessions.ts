@@ -5,6 +5,7 @@ import { objectKeys } from '../../workflows/contract.ts';
 import type { SessionRef } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
+import { answerErasure } from './erasing.ts';
 import { addFileOperations } from './file-operations.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { postSession } from './post-session.ts';
@@ -12,9 +13,6 @@ import { listSessions } from './session-list.ts';
 import { refOf } from './session-ref.ts';
 import { sessionOf } from './shown-session.ts';
 import { showTranscript } from './transcript.ts';
-
-/** How long a deletion is waited for before it is said to go on. */
-const ERASE_WAIT_MS = 15_000;
 
 export function sessionRoutes(gateway: Gateway): Router {
   const router = Router();
@@ -39,9 +37,7 @@ async function eraseSession(gateway: Gateway, request: Request, response: Respon
   if (!(await gateway.sessions.exists(ref)) && !(await hasObjects(gateway, ref))) {
     throw new Failure('not_found', 'no such session');
   }
-  const how = await gateway.erasures.erase(ref, ERASE_WAIT_MS);
-  if (how === 'erased') response.status(204).end();
-  else response.status(202).json({ id: ref.id, erasing: true });
+  await answerErasure(ref, (waitMs) => gateway.erasures.erase(ref, waitMs), response);
 }
 
 async function hasObjects({ objects }: Gateway, ref: SessionRef): Promise<boolean> {

@@ -13,6 +13,7 @@ import {
 import type { FileInput, SessionRef, SessionView, VersionInput } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { FilesPort } from '../ports.ts';
+import { Calls } from './calls.ts';
 import { asOurs } from './errors.ts';
 import { uploadMemo } from './sessions.ts';
 
@@ -20,20 +21,20 @@ const WORKFLOW_TASK_TIMEOUT = '2s';
 
 export class TemporalFiles implements FilesPort {
   readonly #client: Client;
-  readonly #deadlineMs: number;
+  readonly #calls: Calls;
 
   /** @param deadlineMs longest wait for one answer. */
   constructor(client: Client, deadlineMs: number) {
     this.#client = client;
-    this.#deadlineMs = deadlineMs;
+    this.#calls = new Calls(client, deadlineMs);
   }
 
   async stop(ref: SessionRef): Promise<void> {
-    await this.#ask(() => this.#client.workflow.getHandle(sessionWorkflowId(ref)).signal(SIGNAL.stop));
+    await this.#calls.ask(() => this.#client.workflow.getHandle(sessionWorkflowId(ref)).signal(SIGNAL.stop));
   }
 
   input(ref: SessionRef): Promise<FileInput> {
-    return this.#ask(() => this.#client.workflow.getHandle(sessionWorkflowId(ref)).query<FileInput>(QUERY.input));
+    return this.#calls.ask(() => this.#client.workflow.getHandle(sessionWorkflowId(ref)).query<FileInput>(QUERY.input));
   }
 
   async restart(input: FileInput): Promise<void> {
@@ -45,9 +46,14 @@ export class TemporalFiles implements FilesPort {
     return this.#start(WORKFLOW.version, versionWorkflowId(input.ref, input.version), input, 'REJECT_DUPLICATE');
   }
 
+  async cancelVersion(ref: SessionRef, version: number): Promise<void> {
+    const handle = this.#client.workflow.getHandle(versionWorkflowId(ref, version));
+    await this.#calls.askIfThere(() => handle.signal(SIGNAL.cancel));
+  }
+
   versionView(ref: SessionRef, version: number): Promise<SessionView> {
     const handle = this.#client.workflow.getHandle(versionWorkflowId(ref, version));
-    return this.#ask(() => handle.query<SessionView>(QUERY.view));
+    return this.#calls.ask(() => handle.query<SessionView>(QUERY.view), 'no such version');
   }
 
   /** Answers false where there is one. */
@@ -58,7 +64,7 @@ export class TemporalFiles implements FilesPort {
     workflowIdReusePolicy: 'ALLOW_DUPLICATE' | 'REJECT_DUPLICATE',
   ): Promise<boolean> {
     try {
-      await this.#client.withDeadline(Date.now() + this.#deadlineMs, () =>
+      await this.#calls.within(() =>
         this.#client.workflow.start(type, {
           taskQueue: CONTROL_QUEUE,
           workflowId,
@@ -72,14 +78,6 @@ export class TemporalFiles implements FilesPort {
       return true;
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
-      throw asOurs(error);
-    }
-  }
-
-  async #ask<T>(call: () => Promise<T>): Promise<T> {
-    try {
-      return await this.#client.withDeadline(Date.now() + this.#deadlineMs, call);
-    } catch (error) {
       throw asOurs(error);
     }
   }

@@ -1,31 +1,31 @@
 /** The pools' scalers as workflows. */
-import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import { POOL_QUERY, POOL_SIGNAL, POOL_UPDATE, poolWorkflowId } from '../../workflows/pool/contract.ts';
 import type { PoolView } from '../../workflows/pool/contract.ts';
+import type { Calendar } from '../../workflows/pool/policy.ts';
 import type { Limits, Override } from '../../workflows/pool/state.ts';
 import { Failure } from '../failures.ts';
 import type { PoolsPort } from '../ports.ts';
-import { asOurs, isGone } from './errors.ts';
+import { Calls } from './calls.ts';
+import { refusalOf } from './errors.ts';
 
 /** A pool is woken no more often than this; asked for more often, it is once more at the end. */
 const WAKE_EVERY_MS = 250;
 
 export class TemporalPools implements PoolsPort {
   readonly #client: Client;
-  readonly #deadlineMs: number;
+  readonly #calls: Calls;
   /** Models that were woken within {@link WAKE_EVERY_MS}, and whether that was asked for again. */
   readonly #waking = new Map<string, { again: boolean }>();
 
   /** @param deadlineMs longest wait for one answer. */
   constructor(client: Client, deadlineMs: number) {
     this.#client = client;
-    this.#deadlineMs = deadlineMs;
+    this.#calls = new Calls(client, deadlineMs, 'no scaler runs for this pool');
   }
 
   view(model: string): Promise<PoolView> {
-    return this.#ask(() => this.#handle(model).query<PoolView>(POOL_QUERY.view));
+    return this.#calls.ask(() => this.#handle(model).query<PoolView>(POOL_QUERY.view));
   }
 
   async override(model: string, override: Override | null): Promise<void> {
@@ -38,6 +38,10 @@ export class TemporalPools implements PoolsPort {
 
   async limits(model: string, limits: Limits | null): Promise<void> {
     await this.#update(model, POOL_UPDATE.limits, limits);
+  }
+
+  async calendar(model: string, calendar: Calendar | null): Promise<void> {
+    await this.#update(model, POOL_UPDATE.calendar, calendar);
   }
 
   /** A pool that nobody scales is not woken. */
@@ -54,11 +58,7 @@ export class TemporalPools implements PoolsPort {
       // Its failure is the next one's who asks.
       if (started.again) this.wake(model).catch(() => undefined);
     }, WAKE_EVERY_MS).unref();
-    try {
-      await this.#withDeadline(() => this.#handle(model).signal(POOL_SIGNAL.wake));
-    } catch (error) {
-      if (!isGone(error)) throw asOurs(error);
-    }
+    await this.#calls.askIfThere(() => this.#handle(model).signal(POOL_SIGNAL.wake));
   }
 
   #handle(model: string): WorkflowHandle {
@@ -66,21 +66,11 @@ export class TemporalPools implements PoolsPort {
   }
 
   async #update(model: string, name: string, value: unknown): Promise<void> {
-    await this.#ask(() => this.#handle(model).executeUpdate<null, [unknown]>(name, { args: [value] }));
-  }
-
-  async #ask<T>(call: () => Promise<T>): Promise<T> {
     try {
-      return await this.#withDeadline(call);
+      await this.#calls.ask(() => this.#handle(model).executeUpdate<null, [unknown]>(name, { args: [value] }));
     } catch (error) {
-      if (isGone(error)) throw new Failure('not_found', 'no scaler runs for this pool');
-      if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
-        throw new Failure('invalid_parameter', error.cause.message);
-      throw asOurs(error);
+      const refusal = refusalOf(error);
+      throw refusal === null ? error : new Failure('invalid_parameter', refusal.message);
     }
-  }
-
-  #withDeadline<T>(call: () => Promise<T>): Promise<T> {
-    return this.#client.withDeadline(Date.now() + this.#deadlineMs, call);
   }
 }

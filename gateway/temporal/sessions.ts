@@ -31,6 +31,7 @@ import type {
 } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionFilter, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
+import { Calls } from './calls.ts';
 import { changesOf } from './changes.ts';
 import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
 import { Turn } from './turn.ts';
@@ -70,6 +71,7 @@ export const uploadMemo = (spec: SessionSpec & Partial<Pick<FileInput, 'uploadId
 export class TemporalSessions implements SessionsPort {
   readonly #client: Client;
   readonly #deadlineMs: number;
+  readonly #calls: Calls;
   readonly #visibility: Visibility;
   readonly #workers: () => Promise<WorkerSummary[]>;
   readonly #counts = new Map<string, () => Promise<number>>();
@@ -78,13 +80,14 @@ export class TemporalSessions implements SessionsPort {
   constructor(client: Client, deadlineMs: number) {
     this.#client = client;
     this.#deadlineMs = deadlineMs;
+    this.#calls = new Calls(client, deadlineMs);
     this.#visibility = new Visibility(client);
-    this.#workers = atMostEvery(SHORT_MS, () => this.#ask(() => this.#visibility.workers()));
+    this.#workers = atMostEvery(SHORT_MS, () => this.#calls.ask(() => this.#visibility.workers()));
   }
 
   async attach(input: LiveInput, attach: Attach): Promise<AttachAnswer | { readonly ended: SessionResult }> {
     try {
-      return await this.#withDeadline(() =>
+      return await this.#calls.within(() =>
         this.#client.workflow.executeUpdateWithStart<Workflow, AttachAnswer, [Attach]>(UPDATE.attach, {
           args: [attach],
           startWorkflowOperation: new WithStartWorkflowOperation(WORKFLOW.session, {
@@ -130,36 +133,30 @@ export class TemporalSessions implements SessionsPort {
 
   async cancel(ref: SessionRef): Promise<void> {
     const handle = this.#handle(ref);
-    await this.#ask(() => handle.signal(SIGNAL.cancel));
+    await this.#calls.ask(() => handle.signal(SIGNAL.cancel));
   }
 
   async handOver(ref: SessionRef): Promise<void> {
     const handle = this.#handle(ref);
-    await this.#ask(() => handle.signal(SIGNAL.handOver));
+    await this.#calls.ask(() => handle.signal(SIGNAL.handOver));
   }
 
   async drainWorker(workerId: string): Promise<void> {
     const handle = this.#client.workflow.getHandle(workerWorkflowId(workerId));
-    await this.#ask(() => handle.signal(SIGNAL.drain)).catch((error: unknown) => {
-      throw error instanceof Failure && error.type === 'not_found' ? new Failure('not_found', 'no such worker') : error;
-    });
+    await this.#calls.ask(() => handle.signal(SIGNAL.drain), 'no such worker');
   }
 
   /** A signal that is late, because the session has ended, is no fault. */
   async #signal(workflowId: string, name: string, payload: object): Promise<void> {
-    try {
-      await this.#withDeadline(() => this.#client.workflow.getHandle(workflowId).signal(name, payload));
-    } catch (error) {
-      if (!isGone(error)) throw asOurs(error);
-    }
+    await this.#calls.askIfThere(() => this.#client.workflow.getHandle(workflowId).signal(name, payload));
   }
 
   segments(ref: SessionRef, from: number): Promise<SegmentsAnswer> {
-    return this.#ask(() => this.#handle(ref).query<SegmentsAnswer, [number]>(QUERY.segments, from));
+    return this.#calls.ask(() => this.#handle(ref).query<SegmentsAnswer, [number]>(QUERY.segments, from));
   }
 
   view(ref: SessionRef): Promise<SessionView> {
-    return this.#ask(() => this.#handle(ref).query<SessionView>(QUERY.view));
+    return this.#calls.ask(() => this.#handle(ref).query<SessionView>(QUERY.view));
   }
 
   async result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult> {
@@ -185,7 +182,7 @@ export class TemporalSessions implements SessionsPort {
 
   async startFile(input: FileInput): Promise<void> {
     try {
-      await this.#withDeadline(() =>
+      await this.#calls.within(() =>
         this.#client.workflow.start(WORKFLOW.file, { ...this.#startOptions(input, 'file'), args: [input] }),
       );
     } catch (error) {
@@ -197,10 +194,7 @@ export class TemporalSessions implements SessionsPort {
   }
 
   async fingerprint(ref: SessionRef): Promise<string | null> {
-    const described = await this.#ask(() => this.#handle(ref).describe()).catch((error: unknown) => {
-      if (error instanceof Failure && error.type === 'not_found') return null;
-      throw error;
-    });
+    const described = await this.#calls.askIfThere(() => this.#handle(ref).describe());
     const fingerprint = described?.memo?.['fingerprint'];
     return typeof fingerprint === 'string' ? fingerprint : null;
   }
@@ -218,15 +212,15 @@ export class TemporalSessions implements SessionsPort {
   }
 
   list(tenant: string, filter: SessionFilter, limit: number, cursor: string | null) {
-    return this.#ask(() => this.#visibility.sessions(tenant, filter, limit, cursor));
+    return this.#calls.ask(() => this.#visibility.sessions(tenant, filter, limit, cursor));
   }
 
   queue(model: string): Promise<QueuedSession[]> {
-    return this.#ask(() => this.#visibility.queue(model));
+    return this.#calls.ask(() => this.#visibility.queue(model));
   }
 
   slotTimes(model: string): Promise<SlotTimes> {
-    return this.#ask(() => this.#visibility.slotTimes(model, Date.now()));
+    return this.#calls.ask(() => this.#visibility.slotTimes(model, Date.now()));
   }
 
   workers(): Promise<WorkerSummary[]> {
@@ -248,40 +242,22 @@ export class TemporalSessions implements SessionsPort {
   #count(what: string, count: () => Promise<number>): Promise<number> {
     const known = this.#counts.get(what);
     if (known !== undefined) return known();
-    const ask = atMostEvery(SHORT_MS, () => this.#ask(count));
+    const ask = atMostEvery(SHORT_MS, () => this.#calls.ask(count));
     this.#counts.set(what, ask);
     return ask();
   }
 
   async exists(ref: SessionRef): Promise<boolean> {
-    try {
-      await this.#ask(() => this.#handle(ref).describe());
-      return true;
-    } catch (error) {
-      if (error instanceof Failure && error.type === 'not_found') return false;
-      throw error;
-    }
+    return (await this.#calls.askIfThere(() => this.#handle(ref).describe())) !== null;
   }
 
   async check(): Promise<void> {
-    await this.#ask(() =>
+    await this.#calls.ask(() =>
       this.#client.workflowService.describeNamespace({ namespace: this.#client.options.namespace }),
     );
   }
 
   #handle(ref: SessionRef): WorkflowHandle {
     return this.#client.workflow.getHandle(sessionWorkflowId(ref));
-  }
-
-  #withDeadline<T>(call: () => Promise<T>): Promise<T> {
-    return this.#client.withDeadline(Date.now() + this.#deadlineMs, call);
-  }
-
-  async #ask<T>(call: () => Promise<T>): Promise<T> {
-    try {
-      return await this.#withDeadline(call);
-    } catch (error) {
-      throw asOurs(error);
-    }
   }
 }

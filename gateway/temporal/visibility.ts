@@ -5,6 +5,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import type { Payload } from '@temporalio/common';
 import { WORKFLOW } from '../../workflows/contract.ts';
 import type { WorkerFacts, WorkerReport } from '../../workflows/contract.ts';
+import type { Observation, SlotUse } from '../../workflows/pool/observation.ts';
 import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionFilter, SessionSummary, SlotTimes, SlotUser, WorkerSummary } from '../ports.ts';
 
@@ -84,6 +85,9 @@ const isRestartable = (attributes: Row['attributes']): boolean =>
 
 const kindOf = ({ attributes }: Row): SlotUser => (attributes['LonghandKind'] === 'span' ? 'span' : 'live');
 
+const queuedAtMs = ({ attributes, startMs }: Row): number =>
+  Date.parse(text(attributes['LonghandQueuedAt']) ?? '') || startMs;
+
 /** How long a session has had its worker by then; nothing where it never had one. */
 function heldMs({ attributes }: Row, untilMs: number): [] | [number] {
   const sinceMs = Date.parse(text(attributes['LonghandLeasedAt']) ?? '');
@@ -124,13 +128,22 @@ export class Visibility {
 
   /** Sessions that wait for a worker of the model, in the order in which Temporal is likely to serve them. */
   async queue(model: string): Promise<QueuedSession[]> {
-    const types = workflowTypes(WORKFLOW.session, WORKFLOW.span);
-    const { rows } = await this.#page(`${types} AND ${queuedFor(model)}`, MAX_ROWS, null);
+    const rows = await this.#queued(model);
     const priority = ({ attributes }: Row) => Number(attributes['LonghandPriority'] ?? 5);
-    const since = ({ attributes, startMs }: Row) => Date.parse(text(attributes['LonghandQueuedAt']) ?? '') || startMs;
     return rows
-      .sort((a, b) => priority(a) - priority(b) || since(a) - since(b))
+      .sort((a, b) => priority(a) - priority(b) || queuedAtMs(a) - queuedAtMs(b))
       .map((row) => ({ workflowId: row.workflowId, kind: kindOf(row) }));
+  }
+
+  /** How many wait for a worker of the model, at most {@link MAX_ROWS}, and how long the oldest has waited by now. */
+  async waiting(model: string, nowMs: number): Promise<{ readonly sessions: number; readonly oldestMs: number }> {
+    const rows = await this.#queued(model);
+    return { sessions: rows.length, oldestMs: Math.max(0, ...rows.map((row) => nowMs - queuedAtMs(row))) };
+  }
+
+  async #queued(model: string): Promise<Row[]> {
+    const types = workflowTypes(WORKFLOW.session, WORKFLOW.span);
+    return (await this.#page(`${types} AND ${queuedFor(model)}`, MAX_ROWS, null)).rows;
   }
 
   /** Live sessions that wait; spans of files wait behind them and are bounded by their files. */
@@ -177,13 +190,23 @@ export class Visibility {
   }
 
   /** Sessions and spans that ended since: how many had a slot, and how long they had held their last ones in all. */
-  async ended(model: string, sinceMs: number): Promise<{ readonly sessions: number; readonly slotMs: number }> {
+  async ended(model: string, sinceMs: number): Promise<Observation['ended']> {
     const which = `${workflowTypes(WORKFLOW.session, WORKFLOW.span)} AND LonghandModel = ${quoted(model)}`;
     const since = quoted(new Date(sinceMs).toISOString());
     const closed = `ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew' AND CloseTime > ${since}`;
     const { rows } = await this.#page(`${which} AND ${closed}`, MAX_ROWS, null);
-    const held = rows.flatMap((row) => heldMs(row, row.closeMs ?? sinceMs));
-    return { sessions: held.length, slotMs: held.reduce((sum, ms) => sum + ms, 0) };
+    const tenants: Record<string, SlotUse> = {};
+    const all = { sessions: 0, slotMs: 0 };
+    for (const row of rows) {
+      const [ms] = heldMs(row, row.closeMs ?? sinceMs);
+      if (ms === undefined) continue;
+      const tenant = text(row.attributes['LonghandTenant']) ?? '';
+      const { sessions, slotMs } = tenants[tenant] ?? { sessions: 0, slotMs: 0 };
+      tenants[tenant] = { sessions: sessions + 1, slotMs: slotMs + ms };
+      all.sessions += 1;
+      all.slotMs += ms;
+    }
+    return { ...all, tenants };
   }
 
   /** @param model of one pool only. */

@@ -12,19 +12,20 @@ import {
 import type { MessageMemo, MessageView } from '../../workflows/webhook/contract.ts';
 import { Failure } from '../failures.ts';
 import type { DisabledReceiver, Page, WebhooksPort, WebhookState, WebhookSummary } from '../webhooks/port.ts';
-import { asOurs, refusalOf } from './errors.ts';
+import { Calls } from './calls.ts';
+import { refusalOf } from './errors.ts';
 import { isoTime, quoted, Visibility } from './visibility.ts';
 import type { Row } from './visibility.ts';
 
 export class TemporalWebhooks implements WebhooksPort {
   readonly #client: Client;
-  readonly #deadlineMs: number;
+  readonly #calls: Calls;
   readonly #visibility: Visibility;
 
   /** @param deadlineMs longest wait for one answer. */
   constructor(client: Client, deadlineMs: number) {
     this.#client = client;
-    this.#deadlineMs = deadlineMs;
+    this.#calls = new Calls(client, deadlineMs, 'no such webhook');
     this.#visibility = new Visibility(client);
   }
 
@@ -38,20 +39,20 @@ export class TemporalWebhooks implements WebhooksPort {
     // A dead letter that is not kept any more cannot be sent again: it is no longer one of the list.
     const isKept = state === 'dead' ? ` AND ExecutionStatus = 'Running'` : '';
     const which = `${ofTenant(WORKFLOW.webhook, tenant)}${ofState}${isKept}`;
-    const { rows, cursor: next } = await this.#ask('no such webhook', () =>
+    const { rows, cursor: next } = await this.#calls.ask(() =>
       this.#visibility.page(`${which} AND ExecutionStatus != 'ContinuedAsNew'`, limit, cursor),
     );
     return { items: rows.map(summaryOf), cursor: next };
   }
 
   show(tenant: string, id: string): Promise<MessageView> {
-    return this.#ask('no such webhook', () => this.#message(tenant, id).query<MessageView>(MESSAGE_QUERY));
+    return this.#calls.ask(() => this.#message(tenant, id).query<MessageView>(MESSAGE_QUERY));
   }
 
   async sendAgain(tenant: string, id: string): Promise<MessageView> {
     const none = 'no such dead letter';
     try {
-      return await this.#ask(none, () => this.#message(tenant, id).executeUpdate<MessageView, []>(SEND_AGAIN));
+      return await this.#calls.ask(() => this.#message(tenant, id).executeUpdate<MessageView, []>(SEND_AGAIN), none);
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal?.type === NOT_DEAD) throw new Failure('not_found', `${none}: ${refusal.message}`);
@@ -61,27 +62,17 @@ export class TemporalWebhooks implements WebhooksPort {
 
   async disabled(tenant: string, limit: number, cursor: string | null): Promise<Page<DisabledReceiver>> {
     const which = `${ofTenant(WORKFLOW.receiver, tenant)} AND ExecutionStatus = 'Running'`;
-    const page = await this.#ask('no such receiver', () => this.#visibility.page(which, limit, cursor));
+    const page = await this.#calls.ask(() => this.#visibility.page(which, limit, cursor));
     return { items: page.rows.map(receiverOf), cursor: page.cursor };
   }
 
   async enable(tenant: string, receiver: string): Promise<void> {
     const handle = this.#client.workflow.getHandle(receiverWorkflowId(tenant, receiver));
-    await this.#ask('no such receiver is disabled', () => handle.signal(ENABLE));
+    await this.#calls.ask(() => handle.signal(ENABLE), 'no such receiver is disabled');
   }
 
   #message(tenant: string, id: string): WorkflowHandle {
     return this.#client.workflow.getHandle(webhookWorkflowId(tenant, id));
-  }
-
-  /** @param none what is said when there is no such workflow. */
-  async #ask<T>(none: string, call: () => Promise<T>): Promise<T> {
-    try {
-      return await this.#client.withDeadline(Date.now() + this.#deadlineMs, call);
-    } catch (error) {
-      const failure = asOurs(error);
-      throw failure instanceof Failure && failure.type === 'not_found' ? new Failure('not_found', none) : failure;
-    }
   }
 }
 

@@ -8,7 +8,7 @@ type ClusterSettings = Pick<
   | 'LONGHAND_KUBECONFIG'
   | 'LONGHAND_KUBERNETES_NAMESPACE'
   | 'LONGHAND_KUBERNETES_DEPLOYMENT'
-  | 'LONGHAND_KUBERNETES_DEADLINE_MS'
+  | 'LONGHAND_PLATFORM_DEADLINE_MS'
 >;
 
 /** A burst worker that got no session in so many seconds is not needed any more. */
@@ -22,11 +22,11 @@ export function openCluster<Pool, Wish>(config: ClusterSettings): KubernetesClus
         kubeconfig: config.LONGHAND_KUBECONFIG,
         namespace: config.LONGHAND_KUBERNETES_NAMESPACE,
         deploymentOf: (model) => config.LONGHAND_KUBERNETES_DEPLOYMENT.replaceAll('{model}', model),
-        deadlineMs: config.LONGHAND_KUBERNETES_DEADLINE_MS,
+        deadlineMs: config.LONGHAND_PLATFORM_DEADLINE_MS,
         burstLifeS: BURST_LIFE_S,
       });
     case 'parent':
-      return new ParentCluster<Pool, Wish>(config.LONGHAND_KUBERNETES_DEADLINE_MS);
+      return new ParentCluster<Pool, Wish>(config.LONGHAND_PLATFORM_DEADLINE_MS);
     case 'auto':
     case 'none':
       return null;

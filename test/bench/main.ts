@@ -12,6 +12,7 @@ import { killed, stopped } from './series/failover.ts';
 import { history } from './series/history.ts';
 import { overload } from './series/overload.ts';
 import { queue } from './series/queue.ts';
+import { scalingRequest } from './series/scaling-request.ts';
 import type { Series } from './series/series.ts';
 import { steady } from './series/steady.ts';
 import { markdown } from './table.ts';
@@ -31,6 +32,7 @@ const ALL: readonly Series[] = [
   overload,
   engine,
   upload,
+  scalingRequest,
 ];
 const NAMES = ALL.map(({ name }) => name);
 /** A whole run ends by then, whatever hangs. */

@@ -41,10 +41,11 @@ export class FakeBatches implements BatchesPort {
   async items(ref: SessionRef, from: number, limit: number): Promise<BatchItemView[]> {
     await Promise.resolve();
     const { input, items } = this.#of(ref);
-    return input.items.slice(from, from + limit).map(({ session, fileName }, at) => ({
+    return input.items.slice(from, from + limit).map(({ session, fileName, uploadId }, at) => ({
       index: from + at,
       session,
       fileName,
+      uploadId,
       ...(items[from + at] ?? WAITING),
     }));
   }

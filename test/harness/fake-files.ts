@@ -37,6 +37,13 @@ export class FakeFiles implements FilesPort {
     return Promise.resolve(!isThere);
   }
 
+  readonly cancelledVersions: number[] = [];
+
+  cancelVersion(_ref: SessionRef, version: number): Promise<void> {
+    this.cancelledVersions.push(version);
+    return Promise.resolve();
+  }
+
   async versionView(ref: SessionRef, version: number): Promise<SessionView> {
     const known = this.versions.find((input) => input.ref.id === ref.id && input.version === version);
     if (known === undefined) throw new Failure('not_found', 'no such session');

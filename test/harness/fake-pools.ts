@@ -2,7 +2,16 @@
 import { Failure } from '../../gateway/failures.ts';
 import type { PoolsPort } from '../../gateway/ports.ts';
 import type { PoolView } from '../../workflows/pool/contract.ts';
-import { limitsFault, overrideFault, withLimits, withOverride, withPause } from '../../workflows/pool/controls.ts';
+import {
+  calendarFault,
+  limitsFault,
+  overrideFault,
+  withCalendar,
+  withLimits,
+  withOverride,
+  withPause,
+} from '../../workflows/pool/controls.ts';
+import type { Calendar } from '../../workflows/pool/policy.ts';
 import type { Limits, Override, PoolState } from '../../workflows/pool/state.ts';
 
 export class FakePools implements PoolsPort {
@@ -35,6 +44,11 @@ export class FakePools implements PoolsPort {
   async limits(model: string, limits: Limits | null): Promise<void> {
     const { policy } = await this.view(model);
     await this.#change(model, limits && limitsFault(limits, policy), (state) => withLimits(state, limits));
+  }
+
+  async calendar(model: string, calendar: Calendar | null): Promise<void> {
+    const { policy } = await this.view(model);
+    await this.#change(model, calendar && calendarFault(calendar, policy), (state) => withCalendar(state, calendar));
   }
 
   async #change(model: string, fault: string | null, change: (state: PoolState) => PoolState): Promise<void> {

@@ -339,6 +339,12 @@ export class FakeSessions implements SessionsPort, ErasuresPort {
     return this.erasing;
   }
 
+  async eraseBatch(ref: SessionRef, waitMs: number): Promise<'erased' | 'erasing'> {
+    await Promise.resolve();
+    this.#note('eraseBatch', { ref, facts: { waitMs } });
+    return this.erasing;
+  }
+
   queueLength(): Promise<number> {
     return Promise.resolve(this.waiting.length);
   }

@@ -17,7 +17,10 @@ import {
   versionWorkflowId,
   workerWorkflowId,
 } from '../../workflows/contract.ts';
+import { batchWorkflowId } from '../../workflows/batch/contract.ts';
+import { eraseBatchWorkflowId, eraseWorkflowId } from '../../workflows/erase/contract.ts';
 import { poolWorkflowId } from '../../workflows/pool/contract.ts';
+import { RETENTION_WORKFLOW_ID } from '../../workflows/retention/contract.ts';
 import { receiverWorkflowId, webhookWorkflowId } from '../../workflows/webhook/contract.ts';
 import { Caller, noise } from './caller.ts';
 import { postFile, wav } from './files.ts';
@@ -375,7 +378,7 @@ async function poolScaled(): Promise<void> {
       LONGHAND_WORKERS_MAX: '3',
       LONGHAND_SCALING_TICK_MS: '1000',
       LONGHAND_SCALE_DOWN_MS: '1000',
-      LONGHAND_KUBERNETES_DEADLINE_MS: '500',
+      LONGHAND_PLATFORM_DEADLINE_MS: '500',
     },
   });
   try {
@@ -485,11 +488,100 @@ async function recordTold(): Promise<void> {
   }
 }
 
+/** Batches, and what is deleted: asked for or due, one session or a batch of them. */
+const KEPT = ['batch', 'batch-cancelled', 'erase', 'erase-due', 'erase-batch', 'retention'];
+
+const tenantRef = (id: string) => ({ tenant: 'default', id });
+
+/** What goes on by itself: it is terminated, and its history is as long as it is by then. */
+async function recordSoFar(system: System, name: string, workflowId: string): Promise<void> {
+  const client = openClient(system.temporal.address, 'default');
+  await client.workflow.getHandle(workflowId).terminate();
+  await client.connection.close();
+  await record(system, name, workflowId);
+}
+
+const untilGone = (system: System, path: string): Promise<void> =>
+  until(system, path, ({ code }) => code === 'not_found');
+
+async function postBatch(system: System, items: readonly object[]): Promise<string> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  const body = JSON.stringify({ name: 'recorded', defaults: { label: ['of:batch'] }, items });
+  return ((await (await fetch(`${system.httpUrl}/v1/batches`, { ...init, body })).json()) as { id: string }).id;
+}
+
+async function batches(system: System, files: FileServer): Promise<void> {
+  const url = files.at('/talk.wav', wav(noise('batch', 800)));
+  const missing = files.at('/missing', (response) => void response.writeHead(404).end());
+  const whole = await postBatch(system, [{ url }, { url: missing }, { url }, { url }]);
+  await record(system, 'batch', batchWorkflowId(tenantRef(whole)));
+  const waits = { url, model: 'unserved' };
+  const cancelled = await postBatch(system, [{ url }, waits, waits, waits, waits]);
+  const path = `/v1/batches/${cancelled}`;
+  await until(
+    system,
+    path,
+    ({ counts }) => (counts as { completed: number }).completed === 1 && (counts as { running: number }).running === 2,
+  );
+  await send(system, 'POST', `${path}/cancel`);
+  await record(system, 'batch-cancelled', batchWorkflowId(tenantRef(cancelled)));
+  const deleted = await postBatch(system, [{ url }, waits, waits]);
+  await until(system, `/v1/batches/${deleted}`, ({ counts }) => (counts as { running: number }).running === 2);
+  await send(system, 'DELETE', `/v1/batches/${deleted}`);
+  await record(system, 'erase-batch', eraseBatchWorkflowId(tenantRef(deleted)));
+}
+
+/** A file is deleted while it waits, and its id taken again: nothing of the new one is looked for. */
+async function erased(system: System): Promise<void> {
+  const post = () => postFile(system, wav(noise('erased', 800)), '?session=erased&model=unserved');
+  await post();
+  await send(system, 'DELETE', '/v1/sessions/erased');
+  await untilGone(system, '/v1/sessions/erased');
+  await post();
+  await record(system, 'erase', eraseWorkflowId(tenantRef('erased')));
+}
+
+/** A session's time is over; what may have been written late is looked for afterwards. */
+async function due(system: System): Promise<void> {
+  await (await call(system, 'due', { ms: 800 })).done();
+  await untilGone(system, '/v1/sessions/due');
+  await recordSoFar(system, 'erase-due', eraseWorkflowId(tenantRef('due')));
+  await recordSoFar(system, 'retention', RETENTION_WORKFLOW_ID);
+}
+
+async function recordKept(): Promise<void> {
+  const files = await new FileServer().listen();
+  const scripted = { engine: 'scripted', segmentMs: SEGMENT_MS };
+  const system = await System.start({
+    models: { en: scripted, unserved: scripted },
+    settings: {
+      ...PATIENT,
+      LONGHAND_OUTBOUND_ALLOW: '127.0.0.1',
+      LONGHAND_FETCH_ATTEMPTS: '1',
+      LONGHAND_BATCH_SIDE_BY_SIDE: '2',
+      LONGHAND_RETENTION_MS: '10000',
+      LONGHAND_RETENTION_SWEEP_MS: '2000',
+    },
+  });
+  try {
+    await due(system);
+    await batches(system, files);
+    await erased(system);
+  } finally {
+    await system.stop();
+    files.close();
+  }
+}
+
+const isChosen = (names: readonly string[]): boolean =>
+  chosen.length === 0 || chosen.some((name) => names.includes(name));
+
 if (chosen.length === 0) await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
-if (chosen.length === 0 || chosen.some((name) => TOLD.includes(name))) await recordTold();
-if (chosen.length === 0 || chosen.includes(POOL)) await poolScaled();
-if (chosen.length === 0 || chosen.some((name) => name !== POOL && !TOLD.includes(name))) {
+if (isChosen(TOLD)) await recordTold();
+if (isChosen(KEPT)) await recordKept();
+if (isChosen([POOL])) await poolScaled();
+if (chosen.length === 0 || chosen.some((name) => ![POOL, ...TOLD, ...KEPT].includes(name))) {
   await recordAll();
   await recordNarrow();
 }

@@ -46,6 +46,7 @@ import type {
   WriteTranscriptArgs,
 } from '../../workflows/contract.ts';
 import type { FileInput, LiveInput } from '../../workflows/contract.ts';
+import type { ApplyArgs, ObserveArgs, ScalingActivities } from '../../workflows/pool/contract.ts';
 import { DELIVERY_QUEUE } from '../../workflows/webhook/contract.ts';
 import type { DeliverArgs, DeliveryActivities, DeliveryOutcome } from '../../workflows/webhook/contract.ts';
 import { attach } from '../workflows/session/given.ts';
@@ -149,6 +150,8 @@ export class Stage {
    */
   readonly client: Client;
   readonly #casts = new Map<string, Cast>();
+  /** What pools' scalers see and do. */
+  scaling: ScalingActivities | null = null;
   #workers: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
 
   private constructor(env: TestWorkflowEnvironment) {
@@ -182,8 +185,9 @@ export class Stage {
       shutdownGraceTime: 100,
       shutdownForceTime: 2000,
     };
+    const control = { ...this.#control, ...this.#scaling };
     const workers = await Promise.all([
-      Worker.create({ ...worker, taskQueue: CONTROL_QUEUE, workflowBundle, activities: { ...this.#control } }),
+      Worker.create({ ...worker, taskQueue: CONTROL_QUEUE, workflowBundle, activities: control }),
       Worker.create({ ...worker, taskQueue: PREPARE_QUEUE, activities: { ...this.#control } }),
       Worker.create({ ...worker, taskQueue: FETCH_QUEUE, activities: { ...this.#control } }),
       Worker.create({ ...worker, taskQueue: DELIVERY_QUEUE, activities: { ...this.#delivery } }),
@@ -265,6 +269,16 @@ export class Stage {
       return cast.delivering(args);
     },
   };
+
+  readonly #scaling: ScalingActivities = {
+    observePool: (args: ObserveArgs) => this.#scaler().observePool(args),
+    applyDecision: (args: ApplyArgs) => this.#scaler().applyDecision(args),
+  };
+
+  #scaler(): ScalingActivities {
+    if (this.scaling === null) throw ApplicationFailure.nonRetryable('nobody plays a pool');
+    return this.scaling;
+  }
 
   readonly #pool: PoolActivities = {
     allocateWorker: (args) => this.#of(args.workflowId.split('/')[2]).allocateWorker(args),

@@ -42,7 +42,7 @@ describeHere('a pool on Kubernetes', () => {
         LONGHAND_CLUSTER: 'kubernetes',
         LONGHAND_KUBECONFIG: control.kubeconfig(SCALER),
         LONGHAND_KUBERNETES_NAMESPACE: NAMESPACE,
-        LONGHAND_KUBERNETES_DEADLINE_MS: '2000',
+        LONGHAND_PLATFORM_DEADLINE_MS: '2000',
         LONGHAND_SLOTS: '1',
         LONGHAND_SCALING_FILE: file,
         LONGHAND_SCALING_TICK_MS: '1000',

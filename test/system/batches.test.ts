@@ -1,10 +1,13 @@
 /** A batch of files through whole processes: bounded, counted, cancelled, and taken up again after the orchestrator has died. */
+import { Client, Connection } from '@temporalio/client';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { noise } from '../harness/caller.ts';
-import { wav } from '../harness/files.ts';
+import { finishedFile, postFile, wav } from '../harness/files.ts';
 import { System } from '../harness/system.ts';
 import { until } from '../harness/until.ts';
 
@@ -96,3 +99,57 @@ test('no more files than allowed are under way, and a cancelled batch begins no 
   const first = await system.json(`/v1/sessions/${ended.items[0]?.session ?? ''}`);
   expect(first).toMatchObject({ state: 'cancelled' });
 }, 120_000);
+
+/** Everything that Temporal and object storage have of a batch, and of sessions. */
+async function left(client: Client, batch: string, sessions: readonly string[]): Promise<string[]> {
+  const names = [`batch/default/${batch}`, ...sessions.map((id) => `session/default/${id}`)];
+  const query = names.map((name) => `WorkflowId = '${name}' OR WorkflowId STARTS_WITH '${name}/'`).join(' OR ');
+  const runs = await Array.fromAsync(client.workflow.list({ query }));
+  const found = await readdir(join(system.folder, 'objects'), { recursive: true, withFileTypes: true });
+  const files = found.filter((at) => at.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  const ours = files.filter((path) => path.includes('/uploads/') || sessions.some((id) => path.includes(`/${id}/`)));
+  return [...runs.map(({ workflowId }) => workflowId), ...ours];
+}
+
+test('a batch that runs is deleted with all its sessions, ended and running; the one that had a name before it stays', async () => {
+  await postFile(system, wav(noise('taken', 500)), '?session=taken');
+  await finishedFile(system, 'taken');
+  const items = [
+    { url: `${origin}/done.wav`, id: 'done' },
+    { url: `${origin}/missing.wav`, id: 'failed' },
+    { url: `${origin}/taken.wav`, id: 'taken' },
+    ...['runs-0', 'runs-1', 'runs-2', 'waits'].map((id) => ({ url: `${origin}/${id}.wav`, id, model: 'unserved' })),
+  ];
+  const { id } = await post({ items });
+  await until(
+    'three have ended, three run',
+    () => show(id),
+    ({ counts }) => counts['running'] === 3 && counts['failed'] === 2 && counts['completed'] === 1,
+    60_000,
+  );
+  const client = new Client({ connection: await Connection.connect({ address: system.temporal.address }) });
+  const ours = items.map((item) => item.id).filter((name) => name !== 'taken');
+  try {
+    expect(await left(client, id, ours)).not.toEqual([]);
+    const asked = await fetch(`${system.httpUrl}/v1/batches/${id}`, { method: 'DELETE' });
+    expect([202, 204]).toContain(asked.status);
+    await until(
+      'nothing is left',
+      () => left(client, id, ours),
+      (names) => names.length === 0,
+      60_000,
+    );
+  } finally {
+    await client.connection.close();
+  }
+  for (const path of [
+    `/v1/batches/${id}`,
+    '/v1/sessions/done',
+    '/v1/sessions/runs-0',
+    '/v1/sessions/done/transcript',
+  ]) {
+    expect({ path, status: (await fetch(`${system.httpUrl}${path}`)).status }).toEqual({ path, status: 404 });
+  }
+  expect(await system.json('/v1/sessions/taken')).toMatchObject({ state: 'completed' });
+  expect((await fetch(`${system.httpUrl}/v1/sessions/taken/transcript?format=txt`)).status).toBe(200);
+}, 150_000);

@@ -55,7 +55,7 @@ beforeAll(async () => {
     settings: {
       LONGHAND_WORKER_SILENCE_MS: '5000',
       LONGHAND_CLUSTER: 'parent',
-      LONGHAND_KUBERNETES_DEADLINE_MS: '500',
+      LONGHAND_PLATFORM_DEADLINE_MS: '500',
     },
   });
   // Inside the project: examples import the packages that they name.

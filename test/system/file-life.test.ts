@@ -19,6 +19,7 @@ beforeAll(async () => {
     models: {
       en: { engine: 'scripted', segmentMs: SEGMENT_MS, realTimeFactor: 0.1 },
       other: { engine: 'scripted', segmentMs: 1000 },
+      unserved: { engine: 'scripted' },
     },
     workers: 2,
     settings: { LONGHAND_SPAN_MS: '3000', LONGHAND_SLOTS: '2', LONGHAND_WORKER_SILENCE_MS: '5000' },
@@ -163,6 +164,24 @@ test('stored audio is transcribed again by another model, that of a live session
     expect(again.segments.map(({ text }) => text)).not.toEqual(first.segments.map(({ text }) => text));
     expect(await system.json(`/v1/sessions/${id}/transcript?version=1`)).toEqual(first);
   }
+}, 60_000);
+
+test('a transcript that is made again is cancelled while it waits; the first one is read as before', async () => {
+  await postFile(system, wav(noise('kept', 2000)), '?session=kept');
+  const first = await finishedFile(system, 'kept');
+  await ask('kept/transcripts', { model: 'unserved' });
+  const untilAre = (states: string): Promise<unknown> =>
+    untilSo(`they are ${states}`, async () => {
+      const { transcripts } = (await system.json('/v1/sessions/kept/transcripts')) as {
+        transcripts: { state: string }[];
+      };
+      return transcripts.map(({ state }) => state).join() === states;
+    });
+  await untilAre('completed,streaming');
+  expect(await ask('kept/transcripts/2/cancel')).toMatchObject({ version: 2, model: 'unserved' });
+  await untilAre('completed,cancelled');
+  expect(await ask('kept/transcripts/2/cancel')).toMatchObject({ version: 2, state: 'cancelled' });
+  expect(await system.json('/v1/sessions/kept/transcript')).toEqual(first);
 }, 60_000);
 
 test('when a file will end is told within a third of what is left, once it goes steadily', async () => {

@@ -32,7 +32,7 @@ beforeAll(async () => {
       LONGHAND_WORKER_SILENCE_MS: '5000',
       // The process that starts this orchestrator has no workers to give: the pool says so.
       LONGHAND_CLUSTER: 'parent',
-      LONGHAND_KUBERNETES_DEADLINE_MS: '200',
+      LONGHAND_PLATFORM_DEADLINE_MS: '200',
       LONGHAND_OUTBOUND_ALLOW: '127.0.0.1',
       LONGHAND_WEBHOOK_SECRET: `whsec_${Buffer.alloc(24).toString('base64')}`,
     },
@@ -180,6 +180,9 @@ test('a batch: begun, looked at, listed, cancelled, its results read', async () 
   await call(`POST ${batches}`, batches, 400, asJson({ items: [] }));
   await call(`GET ${batch}`, `${batches}/nobody`, 404);
   await call(`POST ${batch}/cancel`, `${batches}/nobody/cancel`, 404);
+  await call(`DELETE ${batch}`, `${batches}/nobody`, 404);
+  await documentedFetch(system.httpUrl, `${batches}/${id}`, { method: 'DELETE' });
+  seen.add(`DELETE ${batch} 200`);
 });
 
 test('a session deleted: nothing of it is left', async () => {
@@ -217,6 +220,10 @@ test('a file: stopped, restarted, cancelled; its audio transcribed again, its tr
     version: 2,
   });
   await call(`GET ${transcript}`, '/v1/sessions/described/transcript?version=3', 404);
+  const cancel = `POST ${session}/transcripts/{version}/cancel`;
+  await call(cancel, '/v1/sessions/described/transcripts/2/cancel', 202);
+  await call(cancel, '/v1/sessions/described/transcripts/1/cancel', 409);
+  await call(cancel, '/v1/sessions/described/transcripts/3/cancel', 404);
 }, 60_000);
 
 test('a webhook: told, given up, sent again, its receiver enabled; what is sent is as described', async () => {
@@ -266,6 +273,13 @@ test('a pool: looked at, overridden, bounded, paused; and what is refused', asyn
   await call(`PUT ${one}/limits`, at('/limits'), 200, put({ minWorkers: 1, maxWorkers: 1 }));
   await call(`PUT ${one}/limits`, at('/limits'), 400, put({ minWorkers: 2, maxWorkers: 1 }));
   expect(await call(`DELETE ${one}/limits`, at('/limits'), 200)).toMatchObject({ limits: null });
+  const timetable = { kind: 'hours', workersByHour: Array<number>(24).fill(1) };
+  const planned = await call(`PUT ${one}/calendar`, at('/calendar'), 200, put({ timetable, role: 'floor' }));
+  expect(planned).toMatchObject({ calendar: { timetable, leadMs: 0, role: 'floor' } });
+  const never = { kind: 'cron', entries: [{ cron: '0 0 31 2 *', workers: 1 }] };
+  await call(`PUT ${one}/calendar`, at('/calendar'), 400, put({ timetable: never }));
+  await call(`PUT ${one}/calendar`, at('/calendar'), 400, put({ timetable: { ...timetable, workersByHour: [1] } }));
+  expect(await call(`DELETE ${one}/calendar`, at('/calendar'), 200)).toMatchObject({ calendar: null });
   expect(await call(`POST ${one}/pause`, at('/pause'), 200)).toMatchObject({ paused: true });
   expect(await call(`POST ${one}/resume`, at('/resume'), 200)).toMatchObject({ paused: false });
 });
@@ -284,6 +298,45 @@ test('every kind of message of the live protocol comes as docs/asyncapi.yaml des
   expect([...types].sort()).toEqual(['ack', 'done', 'error', 'final', 'partial', 'queued', 'session', 'started']);
 });
 
+/** The drop-in fronts: a session each, as the others. */
+test('the addresses of other services', async () => {
+  const body = new Uint8Array(wav(noise('front', 800)));
+  const form = (): FormData => {
+    const parts = new FormData();
+    parts.set('file', new Blob([body]), 'front.wav');
+    return parts;
+  };
+  const transcriptions = '/v1/audio/transcriptions';
+  for (const format of ['json', 'verbose_json', 'text', 'srt']) {
+    const asked = form();
+    asked.set('response_format', format);
+    await call(`POST ${transcriptions}`, transcriptions, 200, { body: asked });
+  }
+  const other = form();
+  other.set('model', 'klingon');
+  await call(`POST ${transcriptions}`, transcriptions, 404, { body: other });
+  await call('POST /v1/audio/translations', '/v1/audio/translations', 400, { body: form() });
+  await call('GET /v1/models', '/v1/models', 200);
+  await call('GET /v1/models/{id}', '/v1/models/en', 200);
+  await call('GET /v1/models/{id}', '/v1/models/klingon', 404);
+  const audio = { body, headers: { 'content-type': 'audio/wav' } };
+  const listen = '/v1/listen';
+  await call(`POST ${listen}`, `${listen}?paragraphs=true&utterances=true&tag=a&extra=a:b&keyterm=x`, 200, audio);
+  await call(`POST ${listen}`, `${listen}?diarize=true`, 400, audio);
+  await call('GET /v1/status', '/v1/status', 200);
+  await call('POST /v1/auth/grant', '/v1/auth/grant', 501);
+  const recognise = '/client/dynamic/recognize';
+  await call(`PUT ${recognise}`, recognise, 200, { body });
+  await call(`POST ${recognise}`, `${recognise}?model=klingon`, 200, { body });
+  const reference = '/client/dynamic/reference';
+  await documentedFetch(system.httpUrl, reference, { method: 'POST', body: 'x', headers: { 'content-id': 'a' } });
+  seen.add(`POST ${reference} 200`);
+  await call(`POST ${reference}`, reference, 400, { body: 'x' });
+});
+
+/** Some addresses of other services only say that they are not there. */
+const isOfUse = (responses: object): boolean => Object.keys(responses).some((status) => status.startsWith('2'));
+
 test('health, a worker drained, and no operation of the document is left uncalled', async () => {
   await call('GET /livez', '/livez', 200);
   await call('GET /readyz', '/readyz', 200);
@@ -292,7 +345,9 @@ test('health, a worker drained, and no operation of the document is left uncalle
   await call('POST /v1/workers/{id}/drain', `/v1/workers/${workers[0]?.id ?? ''}/drain`, 202);
   await call('POST /v1/workers/{id}/drain', '/v1/workers/nobody/drain', 404);
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    Object.entries(methods).flatMap(([method, { responses }]) =>
+      isOfUse(responses) ? [`${method.toUpperCase()} ${path}`] : [],
+    ),
   );
   expect(
     operations.filter((operation) => ![200, 201, 202].some((status) => seen.has(`${operation} ${status}`))),

@@ -31,10 +31,14 @@ test.each(files)('%s replays', async (file) => {
 test('every workflow is among them, a session of several runs, and every outcome of a stream', async () => {
   const runs = (await Promise.all(files.map(runsOf))).flat();
   expect([...new Set(runs.map(({ workflowType }) => workflowType))].sort()).toEqual([
+    'batch',
+    'erase',
+    'eraseBatch',
     'file',
     'lanes',
     'pool',
     'receiver',
+    'retention',
     'session',
     'span',
     'version',

@@ -74,6 +74,18 @@ export class RestClient {
     return (await this.#json<{ pools: PoolRow[] }>('v1/pools')).pools;
   }
 
+  pool(id: string): Promise<PoolRow> {
+    return this.#json(poolPath(id));
+  }
+
+  /** @param calendar null: the policy's again. */
+  setCalendar(pool: string, calendar: PoolRow['calendar']): Promise<PoolRow> {
+    const path = `${poolPath(pool)}/calendar`;
+    if (calendar === null) return this.#json(path, { method: 'DELETE' });
+    const headers = { 'content-type': 'application/json' };
+    return this.#json(path, { method: 'PUT', headers, body: JSON.stringify(calendar) });
+  }
+
   /** The transcript as a text of the format. */
   async transcript(id: string, format: TranscriptFormat): Promise<string> {
     const response = await this.#fetch(`${sessionPath(id)}/transcript`, {}, { format });
@@ -132,6 +144,8 @@ export class RestClient {
 }
 
 const sessionPath = (id: string): string => `v1/sessions/${encodeURIComponent(id)}`;
+
+const poolPath = (id: string): string => `v1/pools/${encodeURIComponent(id)}`;
 
 interface Problem {
   readonly code: string;

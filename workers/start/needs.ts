@@ -1,7 +1,7 @@
 /** What has to be on this machine before the processes start: model folders, the VAD file, the Temporal binary. */
 import type { Progress } from '../../infra/assets/progress.ts';
 import { resolveModel, resolveTemporal, resolveVad } from '../../infra/assets/resolve.ts';
-import { mostWorkers } from '../../infra/config.ts';
+import { mostLocalWorkers } from '../../infra/config.ts';
 import type { Config, ModelConfig } from '../../infra/config.ts';
 
 export interface Needs {
@@ -16,7 +16,7 @@ export interface Needs {
 export async function resolveNeeds(config: Config, progress: Progress): Promise<Needs> {
   const models: Record<string, ModelConfig> = {};
   let vadFile: string | null = null;
-  const hasWorkers = mostWorkers(config) > 0;
+  const hasWorkers = mostLocalWorkers(config) > 0;
   for (const [name, model] of Object.entries(config.LONGHAND_MODELS)) {
     const isRead = model.engine === 'moonshine' && hasWorkers;
     models[name] = isRead ? { ...model, dir: await resolveModel(model, config, progress) } : model;

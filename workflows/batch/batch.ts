@@ -6,9 +6,9 @@ import {
   continueAsNew,
   defineQuery,
   defineSignal,
-  executeChild,
   isCancellation,
   setHandler,
+  startChild,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -69,19 +69,26 @@ class BatchRun {
   }
 
   page(from: number, limit: number): BatchItemView[] {
-    return this.input.items.slice(from, from + limit).map(({ session, fileName }, at) => ({
+    return this.input.items.slice(from, from + limit).map(({ session, fileName, uploadId }, at) => ({
       index: from + at,
       session,
       fileName,
+      uploadId,
       ...(this.items[from + at] ?? WAITING),
     }));
   }
 }
 
-/** Transcribes one file; answers what became of it, whatever that is. */
-async function transcribe(run: BatchRun, item: BatchItem): Promise<BatchItemProgress> {
+/** Transcribes one file; answers what became of it, whatever that is. @param begun to be called once its session is there */
+async function transcribe(
+  run: BatchRun,
+  item: BatchItem,
+  begun: () => void,
+): Promise<Omit<BatchItemProgress, 'isBegun'>> {
   try {
-    const { state, reason, detail, audioMs } = await startFile(run.input, item);
+    const session = await startFile(run.input, item);
+    begun();
+    const { state, reason, detail, audioMs } = await session.result();
     return { state, reason, detail, audioMs };
   } catch (error) {
     if (isCancellation(error)) return CANCELLED;
@@ -96,11 +103,11 @@ async function transcribe(run: BatchRun, item: BatchItem): Promise<BatchItemProg
   }
 }
 
-function startFile({ ref, weight, bounds }: BatchInput, item: BatchItem): Promise<SessionResult> {
+function startFile({ ref, weight, bounds }: BatchInput, item: BatchItem) {
   const { session, ...file } = item;
   const spec = { ref: { tenant: ref.tenant, id: session }, weight, bounds };
   const input: FileInput = { kind: 'file', ...spec, ...file };
-  return executeChild<(input: FileInput) => Promise<SessionResult>>(WORKFLOW.file, {
+  return startChild<(input: FileInput) => Promise<SessionResult>>(WORKFLOW.file, {
     workflowId: sessionWorkflowId(input.ref),
     args: [input],
     parentClosePolicy: ParentClosePolicy.ABANDON,
@@ -118,8 +125,13 @@ async function work(run: BatchRun): Promise<void> {
     const index = waiting[at] ?? 0;
     const item = run.input.items[index];
     if (item === undefined) return;
+    let isBegun = false;
+    const begun = (): void => {
+      isBegun = true;
+      run.items[index] = { ...WAITING, state: 'running', isBegun };
+    };
     run.items[index] = { ...WAITING, state: 'running' };
-    run.items[index] = await transcribe(run, item);
+    run.items[index] = { ...(await transcribe(run, item, begun)), isBegun };
   };
   await inLanes(waiting.length, run.input.sideBySide, one, () => run.isCancelled || run.wantsRotation);
 }

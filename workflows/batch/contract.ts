@@ -53,12 +53,15 @@ export interface BatchItemProgress {
   readonly detail: string | null;
   /** Length of its audio, once it has ended. */
   readonly audioMs: number;
+  /** The session of that name is one that the batch has begun. */
+  readonly isBegun?: boolean;
 }
 
 export interface BatchItemView extends BatchItemProgress {
   readonly index: number;
   readonly session: string;
   readonly fileName: string;
+  readonly uploadId: string;
 }
 
 export interface BatchView {

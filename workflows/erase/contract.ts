@@ -9,6 +9,9 @@ export const ERASE_NOW = 'eraseNow';
 /** Update: answers once nothing of the session is left. */
 export const ERASED = 'erased';
 
+/** A batch is deleted by one workflow, and each of its sessions by its own. */
+export const eraseBatchWorkflowId = ({ tenant, id }: SessionRef): string => `erase-batch/${tenant}/${id}`;
+
 export interface EraseInput {
   readonly ref: SessionRef;
   /** When it is to be deleted, in milliseconds since 1970; what lies behind means now. */
@@ -53,4 +56,24 @@ export interface EraseActivities {
   eraseHistories(args: HistoriesArgs): Promise<number>;
   /** Deletes objects that came late, unless the id has a session again; answers whether it has. */
   eraseStray(args: ObjectArgs): Promise<{ readonly isTaken: boolean; readonly found: number }>;
+}
+
+export interface EraseBatchInput {
+  readonly ref: SessionRef;
+}
+
+/** Items [from, from + limit) of a batch. */
+export interface EraseItemsArgs extends RefArgs {
+  readonly from: number;
+  readonly limit: number;
+}
+
+/** Control activities. Each may run again at any time, and says what it has found. */
+export interface EraseBatchActivities {
+  /** Cancels the batch; `items`: how many it has, none once it is deleted. */
+  endBatch(args: EndArgs): Promise<{ readonly isRunning: boolean; readonly items: number }>;
+  /** Deletes the sessions and uploads of items; answers of how many items something was left. */
+  eraseItems(args: EraseItemsArgs): Promise<number>;
+  /** Deletes all histories of the batch's own; answers how many there were. */
+  eraseBatchHistories(args: RefArgs): Promise<number>;
 }

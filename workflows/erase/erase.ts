@@ -8,6 +8,7 @@ import { condition, defineSignal, defineUpdate, proxyActivities, setHandler, sle
 import { ERASED, ERASE_NOW } from './contract.ts';
 import type { RetentionActivities } from '../retention/contract.ts';
 import type { EraseActivities, EraseInput } from './contract.ts';
+import { untilClean } from './until-clean.ts';
 
 const eraseNow = defineSignal(ERASE_NOW);
 const erased = defineUpdate<boolean>(ERASED);
@@ -15,9 +16,6 @@ const erased = defineUpdate<boolean>(ERASED);
 /** A session that is cancelled writes what it has and ends; one that does not within so many looks is terminated. */
 const ENDS_WITHIN = 20;
 const LOOK_EVERY_MS = 500;
-/** Nothing must be found so often, one after the other: a list of Temporal's is up to a second old. */
-const CLEAN_LOOKS = 2;
-const BETWEEN_LOOKS_MS = 500;
 /** When it is looked again: no activity of a session that has ended goes on for longer than ten minutes unheard. */
 const LATE_LOOKS_MS = [5000, 60_000, 660_000] as const;
 
@@ -51,14 +49,6 @@ async function endAll(run: Erasure): Promise<void> {
     run.uploadIds = [...new Set([...run.uploadIds, ...uploadIds])];
     if (running === 0) return;
     await sleep(LOOK_EVERY_MS);
-  }
-}
-
-/** Does it until nothing was found several times. */
-async function untilClean(erase: () => Promise<number>): Promise<void> {
-  for (let clean = (await erase()) === 0 ? 1 : 0; clean < CLEAN_LOOKS;) {
-    await sleep(BETWEEN_LOOKS_MS);
-    clean = (await erase()) === 0 ? clean + 1 : 0;
   }
 }
 

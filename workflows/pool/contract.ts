@@ -14,6 +14,8 @@ export const POOL_UPDATE = {
   pause: 'pause',
   /** An operator's bounds; null: the policy's again. */
   limits: 'limits',
+  /** An operator's calendar; null: the policy's again. */
+  calendar: 'calendar',
 } as const;
 export const POOL_SIGNAL = {
   /** Something happened that cannot wait for the next tick, e.g. a session found no free slot. */
@@ -38,6 +40,8 @@ export interface PoolCarried {
   readonly observedAtMs: number | null;
   readonly observation: Observation | null;
   readonly decisions: readonly Decision[];
+  /** As in {@link PoolView}; absent from runs before it was carried. */
+  readonly fault?: string | null;
 }
 
 /** Query `poolView`. */

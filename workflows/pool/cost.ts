@@ -1,8 +1,8 @@
 /** What a pool costs: hours × prices. */
 import { dayName, localTime } from './local-time.ts';
-import type { Workers } from './observation.ts';
+import type { SlotUse, Workers } from './observation.ts';
 import type { Policy, Prices } from './policy.ts';
-import type { DaySpent } from './state.ts';
+import type { DaySpent, MonthUsed } from './state.ts';
 
 const HOUR_MS = 3_600_000;
 /** Enough for the month under way and the one before. */
@@ -22,19 +22,21 @@ export const costOf = ({ standingHours, burstHours, hours }: Hours, prices: Pric
 export function withSpent(
   spent: readonly DaySpent[],
   workers: Workers,
-  { fromMs, toMs, timeZone }: { readonly fromMs: number; readonly toMs: number; readonly timeZone: string },
+  now: { readonly fromMs: number; readonly toMs: number; readonly timeZone: string; readonly sessions?: number },
 ): DaySpent[] {
+  const { fromMs, toMs, timeZone, sessions = 0 } = now;
   const hours = Math.max(0, toMs - fromMs) / HOUR_MS;
   const day = dayName(localTime(toMs, timeZone));
   const last = spent.at(-1);
-  const before = last?.day === day ? last : { day, standingHours: 0, burstHours: 0, hours: 0 };
-  const now = {
+  const before: DaySpent = last?.day === day ? last : { day, standingHours: 0, burstHours: 0, hours: 0 };
+  const updated = {
     day,
     standingHours: before.standingHours + workers.standing * hours,
     burstHours: before.burstHours + workers.burst * hours,
     hours: before.hours + hours,
+    sessions: (before.sessions ?? 0) + sessions,
   };
-  return [...(last?.day === day ? spent.slice(0, -1) : spent), now].slice(-DAYS_KEPT);
+  return [...(last?.day === day ? spent.slice(0, -1) : spent), updated].slice(-DAYS_KEPT);
 }
 
 /** What one more burst worker is expected to cost: it starts, serves one session, and ends. */
@@ -54,15 +56,36 @@ export function burstWithinCap(
   return each <= 0 ? null : Math.max(0, Math.floor(left / each + 1e-9));
 }
 
-/** Slot time of one session, as it counts for its tenant. */
-export interface SlotUse {
-  readonly tenant: string;
-  readonly slotMs: number;
+const MONTHS_KEPT = 2;
+/** Tenants that have a number of their own in a month; what others used is summed up. */
+const TENANTS_KEPT = 1000;
+export const OTHER_TENANTS = '(others)';
+
+/** The month of a moment: `2026-03`. */
+export const monthName = ({ atMs, timeZone }: { readonly atMs: number; readonly timeZone: string }): string =>
+  dayName(localTime(atMs, timeZone)).slice(0, 7);
+
+/** Adds the slots of sessions that have ended, for those who pay for them. */
+export function withUsed(
+  used: readonly MonthUsed[],
+  ended: Readonly<Record<string, SlotUse>>,
+  now: { readonly atMs: number; readonly timeZone: string },
+): readonly MonthUsed[] {
+  if (Object.keys(ended).length === 0) return used;
+  const month = monthName(now);
+  const last = used.at(-1);
+  const tenants: Record<string, SlotUse> = { ...(last?.month === month ? last.tenants : {}) };
+  for (const [tenant, { sessions, slotMs }] of Object.entries(ended)) {
+    const isNamed = Object.hasOwn(tenants, tenant) || Object.keys(tenants).length < TENANTS_KEPT;
+    const name = isNamed ? tenant : OTHER_TENANTS;
+    const before = tenants[name] ?? { sessions: 0, slotMs: 0 };
+    tenants[name] = { sessions: before.sessions + sessions, slotMs: before.slotMs + slotMs };
+  }
+  return [...(last?.month === month ? used.slice(0, -1) : used), { month, tenants }].slice(-MONTHS_KEPT);
 }
 
-export interface CostShare {
-  readonly sessions: number;
-  readonly slotMs: number;
+/** What a tenant's sessions used, and what of the cost that is. */
+export interface CostShare extends SlotUse {
   readonly cost: number;
 }
 
@@ -70,15 +93,14 @@ export interface CostShare {
  * Who caused a cost: by slot time, so that idle workers are paid by those for whose sake they stand there.
  * Where no slot was used there is nobody to charge.
  */
-export function costByTenant(cost: number, uses: readonly SlotUse[]): Record<string, CostShare> {
-  const all = uses.reduce((sum, { slotMs }) => sum + slotMs, 0);
-  const shares: Record<string, CostShare> = {};
-  for (const { tenant, slotMs } of uses) {
-    const before = shares[tenant] ?? { sessions: 0, slotMs: 0, cost: 0 };
-    const part = all > 0 ? (cost * slotMs) / all : 0;
-    shares[tenant] = { sessions: before.sessions + 1, slotMs: before.slotMs + slotMs, cost: before.cost + part };
-  }
-  return shares;
+export function costByTenant(
+  cost: number,
+  tenants: Readonly<Record<string, SlotUse>>,
+): Readonly<Record<string, CostShare>> {
+  const all = Object.values(tenants).reduce((sum, { slotMs }) => sum + slotMs, 0);
+  return Object.fromEntries(
+    Object.entries(tenants).map(([tenant, use]) => [tenant, { ...use, cost: all > 0 ? (cost * use.slotMs) / all : 0 }]),
+  );
 }
 
 /** What a session costs on average; null where there was none. */
@@ -103,7 +125,7 @@ export function monthForecast(
   { atMs, timeZone }: { readonly atMs: number; readonly timeZone: string },
 ): MonthForecast {
   const now = localTime(atMs, timeZone);
-  const month = dayName(now).slice(0, 7);
+  const month = monthName({ atMs, timeZone });
   const soFar = spent.filter(({ day }) => day.startsWith(month)).reduce((sum, each) => sum + costOf(each, prices), 0);
   // A day of which only the night is known would mislead.
   const whole = spent.filter(({ day, hours }) => day !== dayName(now) && hours > WHOLE_DAY_HOURS);

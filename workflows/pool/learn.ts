@@ -1,5 +1,5 @@
 /** What an observation teaches: start-up times, holding times, arrivals, hours paid. */
-import { withSpent } from './cost.ts';
+import { withSpent, withUsed } from './cost.ts';
 import { learnArrivals } from './forecast/arrivals.ts';
 import { expectationOf } from './forecast/forecast.ts';
 import { learnHolding } from './forecast/holding.ts';
@@ -18,6 +18,7 @@ const LONGEST_GAP_MS = 300_000;
 
 export function learn(policy: Policy, observation: Observation, state: PoolState): PoolState {
   const { atMs, asked, arrived, ended, startUpsMs, workers } = observation;
+  const { timeZone } = policy;
   const fromMs = state.decidedAtMs ?? atMs;
   if (atMs <= fromMs && state.decidedAtMs !== null) return state;
   const isWhole = atMs - fromMs <= LONGEST_GAP_MS;
@@ -30,7 +31,8 @@ export function learn(policy: Policy, observation: Observation, state: PoolState
       policy.forecast === null || !isWhole
         ? state.arrivals
         : learnArrivals(state.arrivals, expectationOf(policy, policy.forecast), { fromMs, toMs: atMs, seen: arrived }),
-    spent: withSpent(state.spent, there, { fromMs, toMs: atMs, timeZone: policy.timeZone }),
+    spent: withSpent(state.spent, there, { fromMs, toMs: atMs, timeZone, sessions: ended.sessions }),
+    used: withUsed(state.used ?? [], ended.tenants ?? {}, { atMs, timeZone }),
   };
 }
 

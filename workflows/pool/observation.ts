@@ -19,11 +19,20 @@ export interface Observation {
   /** Sessions that asked for a slot since the last observation; a fraction where it is reckoned from a rate. */
   readonly arrived: number;
   /** Sessions that gave their slot back since the last observation, and for how long they had held it, in all. */
-  readonly ended: { readonly sessions: number; readonly slotMs: number };
+  readonly ended: SlotUse & {
+    /** Of each tenant; absent from what earlier versions observed. */
+    readonly tenants?: Readonly<Record<string, SlotUse>>;
+  };
   /** Workers that became ready since the last observation: how long each took from being asked for. */
   readonly startUpsMs: readonly number[];
   /** How long the oldest worker that is not ready has been starting; 0 where none is. */
   readonly oldestStartingMs: number;
+}
+
+/** How many sessions had a slot, and for how long in all. */
+export interface SlotUse {
+  readonly sessions: number;
+  readonly slotMs: number;
 }
 
 export interface Workers {

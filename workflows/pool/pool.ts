@@ -19,11 +19,20 @@ import {
 } from '@temporalio/workflow';
 import { POOL_QUERY, POOL_SIGNAL, POOL_UPDATE } from './contract.ts';
 import type { PoolCarried, PoolInput, PoolView, ScalingActivities } from './contract.ts';
-import { limitsFault, overrideFault, withLimits, withOverride, withPause } from './controls.ts';
+import {
+  calendarFault,
+  followedPolicy,
+  limitsFault,
+  overrideFault,
+  withCalendar,
+  withLimits,
+  withOverride,
+  withPause,
+} from './controls.ts';
 import { decide } from './decide.ts';
 import type { Decision } from './decision.ts';
 import type { Observation } from './observation.ts';
-import type { Policy } from './policy.ts';
+import type { Calendar, Policy } from './policy.ts';
 import { initialPoolState } from './state.ts';
 import type { Limits, Override } from './state.ts';
 
@@ -35,6 +44,7 @@ const LEAVING_MS = 1000;
 const overrideUpdate = defineUpdate<null, [Override | null]>(POOL_UPDATE.override);
 const pauseUpdate = defineUpdate<null, [boolean]>(POOL_UPDATE.pause);
 const limitsUpdate = defineUpdate<null, [Limits | null]>(POOL_UPDATE.limits);
+const calendarUpdate = defineUpdate<null, [Calendar | null]>(POOL_UPDATE.calendar);
 const wakeSignal = defineSignal(POOL_SIGNAL.wake);
 const configureSignal = defineSignal<[Policy, number]>(POOL_SIGNAL.configure);
 const viewQuery = defineQuery<PoolView>(POOL_QUERY.view);
@@ -53,7 +63,7 @@ class PoolRun {
   policy: Policy;
   tickMs: number;
   carried: PoolCarried;
-  fault: string | null = null;
+  fault: string | null;
   /** Workers are on their way out. */
   leaving = false;
   woken = false;
@@ -62,12 +72,13 @@ class PoolRun {
     this.model = model;
     this.policy = policy;
     this.tickMs = tickMs;
+    this.fault = carried?.fault ?? null;
     this.carried = carried ?? { state: initialPoolState, observedAtMs: null, observation: null, decisions: [] };
   }
 
   view(): PoolView {
     const { model, policy, fault, carried } = this;
-    return { model, policy, fault, ...carried };
+    return { model, policy, ...carried, fault };
   }
 
   /** Observes, decides, applies. What cannot be done now is left for the next tick. */
@@ -82,6 +93,7 @@ class PoolRun {
       // Called whatever was decided: rules may change from one release to the next, and histories must replay all the same.
       const { settled } = await platform.applyDecision({ model, decision, needed });
       this.leaving = !settled;
+      this.#recovered();
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
       this.leaving = false;
@@ -92,8 +104,11 @@ class PoolRun {
   }
 
   #decide(observation: Observation): Decision {
-    const { decision, state } = decide(this.policy, observation, this.carried.state);
-    this.fault = null;
+    const { decision, state } = decide(
+      followedPolicy(this.policy, this.carried.state),
+      observation,
+      this.carried.state,
+    );
     for (const { sentence } of decision.notices) log.warn(sentence, { model: this.model });
     const decisions = remembered(this.carried.decisions, decision);
     this.carried = { state, observedAtMs: observation.atMs, observation, decisions };
@@ -103,6 +118,11 @@ class PoolRun {
   #failed(why: string): void {
     if (this.fault === null) log.warn('the pool cannot be scaled at present', { model: this.model, why });
     this.fault = why;
+  }
+
+  #recovered(): void {
+    if (this.fault !== null) log.warn('the pool can be scaled again', { model: this.model });
+    this.fault = null;
   }
 
   change(state: PoolCarried['state']): null {
@@ -144,6 +164,9 @@ function listen(run: PoolRun): void {
   setHandler(limitsUpdate, (limits) => run.change(withLimits(run.carried.state, limits)), {
     validator: (limits: Limits | null) => refuse(limits && limitsFault(limits, run.policy)),
   });
+  setHandler(calendarUpdate, (calendar) => run.change(withCalendar(run.carried.state, calendar)), {
+    validator: (calendar: Calendar | null) => refuse(calendar && calendarFault(calendar, run.policy)),
+  });
 }
 
 export async function pool(input: PoolInput): Promise<never> {
@@ -154,6 +177,6 @@ export async function pool(input: PoolInput): Promise<never> {
     await condition(() => run.woken, run.leaving ? Math.min(run.tickMs, LEAVING_MS) : run.tickMs);
   }
   await condition(allHandlersFinished);
-  const { policy, tickMs, carried } = run;
-  return await continueAsNew<typeof pool>({ ...input, policy, tickMs, carried });
+  const { policy, tickMs, carried, fault } = run;
+  return await continueAsNew<typeof pool>({ ...input, policy, tickMs, carried: { ...carried, fault } });
 }

@@ -211,6 +211,12 @@ function checkValue(name: string, value: string, kind: Kind): void {
   } else if (!kind.includes(value)) refuse(`one of ${kind.join(', ')}`);
 }
 
+/** Those that have a meaning, for the OpenAPI document. */
+export const parametersAt = (endpoint: Endpoint) =>
+  rows().flatMap(([name, { at, handling, kind, says, repeatable = false }]) =>
+    at.includes(endpoint) && handling !== 'refused' ? [{ name, handling, kind, says, repeatable }] : [],
+  );
+
 /** The table of docs/dialects/deepgram.md. */
 export function parameterTable(): string {
   const lines = rows().map(([name, { at, handling, says }]) => {

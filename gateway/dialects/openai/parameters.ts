@@ -14,7 +14,7 @@ import { OpenAiRefusal } from './refusal.ts';
 export const RESPONSE_FORMATS = ['json', 'text', 'srt', 'verbose_json', 'vtt'] as const;
 export type ResponseFormat = (typeof RESPONSE_FORMATS)[number];
 
-const GRANULARITIES = ['word', 'segment'] as const;
+export const GRANULARITIES = ['word', 'segment'] as const;
 export type Granularity = (typeof GRANULARITIES)[number];
 
 export interface TranscriptionRequest {

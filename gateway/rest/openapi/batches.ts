@@ -3,10 +3,17 @@ import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { batchListParameters, batchPageParameters } from '../batch-parameters.ts';
 import { batchBody, batchListSchema, batchPageSchema, batchSchema } from '../batch-schemas.ts';
-import { ALWAYS, BAD_PARAMETERS, idempotencyHeader, json, problems, withId } from './parts.ts';
+import { ALWAYS, BAD_PARAMETERS, erasure, idempotencyHeader, json, problems, withId } from './parts.ts';
+
+const tags = ['batches'];
 
 export function describeBatches(registry: OpenAPIRegistry): void {
-  const tags = ['batches'];
+  describePost(registry);
+  describeShown(registry);
+  describeEnds(registry);
+}
+
+function describePost(registry: OpenAPIRegistry): void {
   registry.registerPath({
     method: 'post',
     path: '/v1/batches',
@@ -35,6 +42,9 @@ export function describeBatches(registry: OpenAPIRegistry): void {
       ),
     },
   });
+}
+
+function describeShown(registry: OpenAPIRegistry): void {
   registry.registerPath({
     method: 'get',
     path: '/v1/batches',
@@ -52,14 +62,6 @@ export function describeBatches(registry: OpenAPIRegistry): void {
     responses: { 200: json(batchPageSchema, 'The batch'), ...problems(...BAD_PARAMETERS, 'not_found', ...ALWAYS) },
   });
   registry.registerPath({
-    method: 'post',
-    path: '/v1/batches/{id}/cancel',
-    tags,
-    summary: 'Cancel a batch: nothing more is begun, what runs is cancelled, what has ended stays',
-    request: { params: withId },
-    responses: { 202: json(batchSchema, 'The batch as it was when asked'), ...problems('not_found', ...ALWAYS) },
-  });
-  registry.registerPath({
     method: 'get',
     path: '/v1/batches/{id}/results',
     tags,
@@ -72,5 +74,24 @@ export function describeBatches(registry: OpenAPIRegistry): void {
       },
       ...problems('not_found', 'storage_unavailable', 'storage_corruption', ...ALWAYS),
     },
+  });
+}
+
+function describeEnds(registry: OpenAPIRegistry): void {
+  registry.registerPath({
+    method: 'delete',
+    path: '/v1/batches/{id}',
+    tags,
+    summary: 'Delete a batch, running or ended, with everything of each of its sessions',
+    request: { params: withId },
+    responses: { ...erasure, ...problems('not_found', ...ALWAYS) },
+  });
+  registry.registerPath({
+    method: 'post',
+    path: '/v1/batches/{id}/cancel',
+    tags,
+    summary: 'Cancel a batch: nothing more is begun, what runs is cancelled, what has ended stays',
+    request: { params: withId },
+    responses: { 202: json(batchSchema, 'The batch as it was when asked'), ...problems('not_found', ...ALWAYS) },
   });
 }

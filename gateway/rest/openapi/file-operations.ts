@@ -1,5 +1,6 @@
 /** What may be done with files, and with stored audio: stop, restart, cancel, transcribe again. */
 import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
 import { retranscriptionBody, sessionSchema, versionListSchema, versionSchema } from '../schemas.ts';
 import { ALWAYS, BAD_PARAMETERS, json, problems, withId } from './parts.ts';
 
@@ -68,6 +69,17 @@ function describeVersions(registry: OpenAPIRegistry): void {
     responses: {
       200: json(versionListSchema, 'All versions, the first one first'),
       ...problems('not_found', ...storage, ...ALWAYS),
+    },
+  });
+  registry.registerPath({
+    method: 'post',
+    path: '/v1/sessions/{id}/transcripts/{version}/cancel',
+    tags: ['sessions'],
+    summary: 'Cancel a transcript that is being made again; the others stay, and it is never the one that is read',
+    request: { params: withId.extend({ version: z.string() }) },
+    responses: {
+      202: json(versionSchema, 'The version as it is now'),
+      ...problems('not_found', 'wrong_state', ...ALWAYS),
     },
   });
 }

@@ -31,6 +31,12 @@ export const json = (schema: z.ZodType, description: string) => ({
   content: { 'application/json': { schema } },
 });
 
+/** Answers to what deletes. */
+export const erasure = {
+  202: json(z.object({ id: z.string(), erasing: z.literal(true) }), 'It is being deleted, whatever happens'),
+  204: { description: 'Nothing of it is left' },
+};
+
 export const text = (description: string) => ({ description, content: { 'text/plain': { schema: z.string() } } });
 
 /** Answers that tell a failure, by HTTP status, with the codes each may carry. */
@@ -40,5 +46,14 @@ export function problems(...types: FailureType[]) {
     status,
     { description: `code: ${codes.join(', ')}`, content: { 'application/problem+json': { schema: problemSchema } } },
   ]);
+  return Object.fromEntries(entries) as Record<number, { description: string }>;
+}
+
+/** Before a request comes to a drop-in front: told as anywhere else. */
+export const AT_THE_DOOR = problems('foreign_origin', 'unknown_host');
+
+/** Answers in which a drop-in front tells its failures. */
+export function inOwnWords(schema: z.ZodType, description: string, statuses: readonly number[]) {
+  const entries = [...new Set(statuses)].sort().map((status) => [status, json(schema, `A failure, ${description}`)]);
   return Object.fromEntries(entries) as Record<number, { description: string }>;
 }

@@ -1,8 +1,9 @@
 /** The pools' operations. */
 import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
-import { limitsSchema, overrideSchema, poolListSchema, poolSchema } from '../pool-schemas.ts';
+import { calendarSchema, limitsSchema, overrideSchema, poolListSchema, poolSchema } from '../pool-schemas.ts';
 import { ALWAYS, BAD_PARAMETERS, json, problems, withId } from './parts.ts';
 
+type Body = typeof overrideSchema | typeof limitsSchema | typeof calendarSchema;
 type Method = 'get' | 'put' | 'post' | 'delete';
 
 export function describePools(registry: OpenAPIRegistry): void {
@@ -13,7 +14,7 @@ export function describePools(registry: OpenAPIRegistry): void {
     summary: 'Pools that are scaled: how many workers each one has, and why',
     responses: { 200: json(poolListSchema, 'The pools'), ...problems(...ALWAYS) },
   });
-  const one = (method: Method, path: string, summary: string, body?: typeof overrideSchema | typeof limitsSchema) =>
+  const one = (method: Method, path: string, summary: string, body?: Body) =>
     registry.registerPath({
       method,
       path: `/v1/pools/{id}${path}`,
@@ -33,6 +34,8 @@ export function describePools(registry: OpenAPIRegistry): void {
   one('delete', '/override', 'The rules decide again');
   one('put', '/limits', "An operator's bounds instead of the policy's", limitsSchema);
   one('delete', '/limits', "The policy's bounds hold again");
+  one('put', '/calendar', "An operator's calendar instead of the policy's", calendarSchema);
+  one('delete', '/calendar', "The policy's calendar holds again");
   one('post', '/pause', 'Leave the pool as it is, until resumed');
   one('post', '/resume', 'Scale again');
 }

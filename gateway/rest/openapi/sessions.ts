@@ -10,7 +10,7 @@ import {
 } from '../schemas.ts';
 import { sessionListParameters, sessionListSchema } from '../list-schemas.ts';
 import { jsonSessionBody } from '../post-bodies.ts';
-import { ALWAYS, BAD_PARAMETERS, idempotencyHeader, json, problems, withId } from './parts.ts';
+import { ALWAYS, BAD_PARAMETERS, erasure, idempotencyHeader, json, problems, withId } from './parts.ts';
 
 export function describeSessions(registry: OpenAPIRegistry): void {
   describePost(registry);
@@ -103,8 +103,7 @@ function describeOne(registry: OpenAPIRegistry): void {
     summary: 'Delete a session, running or ended: audio, transcripts, histories, everything',
     request: { params: withId },
     responses: {
-      202: json(z.object({ id: z.string(), erasing: z.literal(true) }), 'It is being deleted, whatever happens'),
-      204: { description: 'Nothing of it is left' },
+      ...erasure,
       ...problems('not_found', 'storage_unavailable', ...ALWAYS),
     },
   });

@@ -164,7 +164,24 @@ test.each<[string, unknown]>([
   expect(['invalid_parameter', 'unknown_parameter']).toContain(body.code);
 });
 
+test('a batch is deleted: at once, or it is said that it goes on', async () => {
+  const { id } = (await ask('POST', '/v1/batches', { items: [{ uploadId: await uploaded() }] })).body;
+  const erase = (): Promise<Response> => fetch(`${edge.url}/v1/batches/${id}`, { method: 'DELETE' });
+  expect((await erase()).status).toBe(204);
+  backstage.sessions.erasing = 'erasing';
+  const going = await erase();
+  expect({ status: going.status, body: await going.json() }).toEqual({
+    status: 202,
+    body: { id, erasing: true },
+  });
+  expect(backstage.sessions.asked.filter(({ what }) => what === 'eraseBatch').map(({ ref }) => ref?.id)).toEqual([
+    id,
+    id,
+  ]);
+});
+
 test('a batch that never was is not found', async () => {
   for (const path of ['/v1/batches/nobody', '/v1/batches/nobody/results'])
     expect((await ask('GET', path)).status).toBe(404);
+  expect(await ask('DELETE', '/v1/batches/nobody')).toMatchObject({ status: 404, body: { code: 'not_found' } });
 });

@@ -187,3 +187,18 @@ test('spans that were finished say when the last one will be; once that time is 
   expect(Math.abs((await left(Date.now() + 20_000)) - 20_000)).toBeLessThan(1000);
   expect(Math.abs((await left(Date.now() - 5000)) - 60_000)).toBeLessThan(1000);
 });
+
+test('a version that is being made is cancelled; the first one is the session, and what is none is not found', async () => {
+  are({ state: 'completed', audioEndByte: 32 });
+  await ask('POST', 'talk/transcripts', { model: 'other' });
+  edge.files.versionState = 'cancelled';
+  expect(await ask('POST', 'talk/transcripts/2/cancel')).toMatchObject({
+    status: 202,
+    body: { version: 2, model: 'other', state: 'cancelled' },
+  });
+  expect(edge.files.cancelledVersions).toEqual([2]);
+  expect(await ask('POST', 'talk/transcripts/1/cancel')).toMatchObject({ status: 409, body: { code: 'wrong_state' } });
+  for (const none of ['3', '0', '02', 'x']) {
+    expect((await ask('POST', `talk/transcripts/${none}/cancel`)).status).toBe(404);
+  }
+});

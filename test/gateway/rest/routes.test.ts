@@ -1,6 +1,9 @@
 /** The REST API answers what it says it answers: the OpenAPI document, the routes and what comes back agree. */
 import type { Router } from 'express';
 import { z } from 'zod';
+import { deepgramRoutes } from '../../../gateway/dialects/deepgram/routes.ts';
+import { kaldiRoutes } from '../../../gateway/dialects/kaldi/routes.ts';
+import { openAiRoutes } from '../../../gateway/dialects/openai/routes.ts';
 import { EventStreams } from '../../../gateway/events/event-streams.ts';
 import { Failure } from '../../../gateway/failures.ts';
 import type { ObjectsPort } from '../../../gateway/ports.ts';
@@ -58,8 +61,8 @@ function routesOf(prefix: string, router: Router): string[] {
     if (route === undefined) return [];
     const path = `${prefix}${route.path}`.replace(/(?<=.)\/$/, '').replaceAll(/:(\w+)/g, '{$1}');
     const methods = new Set(route.stack.map(({ method }) => method));
-    // What answers every method refuses the others.
-    return [...methods].filter((method) => method).map((method) => `${method} ${path}`);
+    // What answers every method refuses the others; a preflight is the browser's own.
+    return [...methods].filter((method) => method && method !== 'options').map((method) => `${method} ${path}`);
   });
 }
 
@@ -82,14 +85,17 @@ describe('the OpenAPI document', () => {
 
   test('names every route, and none that is not there', () => {
     const { gateway } = edge;
+    const { live } = edge.server;
+    const { signal: ending } = new AbortController();
     const there = [
       ...routesOf(
         '',
         healthRoutes(gateway, () => false),
       ),
-      ...apiRoutes(gateway, new EventStreams(gateway, new AbortController().signal)).flatMap(([prefix, router]) =>
-        routesOf(prefix, router),
-      ),
+      ...apiRoutes(gateway, new EventStreams(gateway, ending)).flatMap(([prefix, router]) => routesOf(prefix, router)),
+      ...routesOf('/v1', openAiRoutes(gateway, ending)),
+      ...routesOf('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending })),
+      ...routesOf('/client', kaldiRoutes(gateway, live)),
     ];
     const named = Object.entries(openApi.parse(document).paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),

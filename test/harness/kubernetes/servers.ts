@@ -92,6 +92,11 @@ export class ControlPlane {
     this.#controllers = servers.controllers;
   }
 
+  /** Where the API server notes each change of a Deployment's scale, a JSON event a line, once it has answered. */
+  get scaleLog(): string {
+    return scaleLogOf(this.folder);
+  }
+
   /** Kubeconfig file of a user. */
   kubeconfig(user: typeof ADMIN | typeof SCALER): string {
     return join(this.folder, `${user}.kubeconfig`);
@@ -182,6 +187,7 @@ async function writeFiles(folder: string, port: number): Promise<void> {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   await writeFile(join(folder, 'sa.key'), privateKey.export({ type: 'pkcs1', format: 'pem' }));
   const tokens = [`${ADMIN},admin,1,system:masters`, `${SCALER},${SCALER_USER},2`];
+  await writeFile(join(folder, 'audit.json'), JSON.stringify(AUDIT));
   await writeFile(join(folder, 'tokens.csv'), `${tokens.join('\n')}\n`);
   for (const user of [ADMIN, SCALER]) {
     const config = {
@@ -195,6 +201,19 @@ async function writeFiles(folder: string, port: number): Promise<void> {
     await writeFile(join(folder, `${user}.kubeconfig`), JSON.stringify(config));
   }
 }
+
+const scaleLogOf = (folder: string): string => join(folder, 'scale-requests.jsonl');
+
+/** What the scaler's requests for another number of workers were, and when they were answered (audit.k8s.io/v1). */
+const AUDIT = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived'],
+  rules: [
+    { level: 'Request', verbs: ['update', 'patch'], resources: [{ group: 'apps', resources: ['deployments/scale'] }] },
+    { level: 'None' },
+  ],
+};
 
 const etcdArgs = (folder: string, port: number, peerPort: number): string[] => {
   const [client, peer] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peerPort}`];
@@ -219,6 +238,8 @@ const apiArgs = (folder: string, port: number, etcdPort: number): string[] => [
   '--service-cluster-ip-range=10.0.0.0/24',
   '--disable-admission-plugins=ServiceAccount',
   '--endpoint-reconciler-type=none',
+  `--audit-policy-file=${join(folder, 'audit.json')}`,
+  `--audit-log-path=${scaleLogOf(folder)}`,
 ];
 
 const controllerArgs = (folder: string, port: number): string[] => [

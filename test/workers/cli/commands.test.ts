@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { describeConfig, readConfig } from '../../../infra/config.ts';
 import { settingsMarkdown } from '../../../workers/cli/config.ts';
 import { sessionTable } from '../../../workers/cli/sessions.ts';
@@ -161,6 +162,60 @@ test('pools are shown with their numbers and the reason, and what is wrong befor
   ]);
   service.answer = () => ({ body: { pools: [] } });
   expect((await run(service.url, ['pools'])).out).toContain('No pool is scaled here');
+});
+
+test('what pools cost is shown by pool and by tenant', async () => {
+  const cost = {
+    currency: 'USD',
+    days: [
+      { day: '2026-03-01', standingHours: 1, burstHours: 0, hours: 1, cost: 1.5, sessions: 2, costPerSession: 0.75 },
+    ],
+    month: { soFar: 30, forecast: 93.004, sessions: 40, costPerSession: 0.75 },
+    tenants: [
+      { tenant: 'harbour', sessions: 30, slotMs: 9000, cost: 20 },
+      { tenant: 'rescue', sessions: 10, slotMs: 4500, cost: 10 },
+    ],
+  };
+  const pools = [
+    { id: 'en', cost },
+    { id: 'de', cost: null },
+  ];
+  service.answer = () => ({ body: { pools } });
+  const { out } = await run(service.url, ['pools', 'costs']);
+  expect(out.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
+    ['POOL', 'TODAY', 'MONTH', 'FORECAST', 'SESSIONS', 'A SESSION'],
+    ['en', '1.50', '30.00', '93.00', '40', '0.750', 'USD'],
+    ['harbour', '20.00', '30', '0.667', 'USD'],
+    ['rescue', '10.00', '10', '1.00', 'USD'],
+    ['de', '-', '-', '-', '-', '-', "no prices in the pool's policy"],
+    [''],
+  ]);
+  expect(JSON.parse((await run(service.url, ['pools', 'costs', '--json'])).out)).toEqual(pools);
+});
+
+test('a calendar is sent from the file that simulate reads, and the policy’s is asked for again', async () => {
+  const asked: unknown[] = [];
+  service.answer = (request, _query, body) => {
+    asked.push([request, body.length === 0 ? null : JSON.parse(body.toString())]);
+    return { body: { id: 'en', timeZone: 'Asia/Singapore' } };
+  };
+  const file = 'docs/examples/table-3.1.json';
+  const set = await run(service.url, ['pools', 'calendar', 'en', file, '--role', 'floor']);
+  expect(set).toMatchObject({ code: 0, out: `en: ${file}, floor\n` });
+  const { workersByHour } = JSON.parse(await readFile(file, 'utf8')) as { workersByHour: number[] };
+  const timetable = { kind: 'hours', workersByHour };
+  expect(asked.at(-1)).toEqual([
+    'PUT /v1/pools/en/calendar',
+    { timetable, leadMs: 1_800_000, role: 'floor', servedShare: 0.99 },
+  ]);
+  expect((await run(service.url, ['pools', 'calendar', 'en', '--policy'])).out).toBe("en: the policy's calendar\n");
+  expect(asked.at(-1)).toEqual(['DELETE /v1/pools/en/calendar', null]);
+
+  service.answer = () => ({ body: { id: 'en', timeZone: 'UTC' } });
+  const elsewhere = await run(service.url, ['pools', 'calendar', 'en', file]);
+  expect(elsewhere).toMatchObject({ code: 2 });
+  expect(elsewhere.err).toContain("timeZone is Asia/Singapore, the pool's is UTC: give the hours of UTC");
+  expect(await run(service.url, ['pools', 'calendar', 'en'])).toMatchObject({ code: 2 });
 });
 
 test('workers are shown with what they serve', async () => {

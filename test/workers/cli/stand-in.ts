@@ -53,7 +53,7 @@ export class StandIn {
   /** `GET /v1/sessions` and so on, without the query. */
   readonly requests: string[] = [];
   /** Answers of its own; null: as usual. */
-  answer: (request: string, query: URLSearchParams) => Answer | null = () => null;
+  answer: (request: string, query: URLSearchParams, body: Buffer) => Answer | null = () => null;
   live: (socket: WebSocket, query: URLSearchParams) => void = (socket) => socket.close(1011);
   /** What the transcript of an upload says. */
   words: (upload: Upload) => string = ({ body }) => `words of ${body.length} bytes\n`;
@@ -82,7 +82,7 @@ export class StandIn {
     const body = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>));
     const name = `${request.method ?? ''} ${url.pathname}`;
     this.requests.push(name);
-    const own = this.answer(name, url.searchParams);
+    const own = this.answer(name, url.searchParams, body);
     const key = request.headers['idempotency-key'];
     if (key !== undefined) url.searchParams.set('session', idOfKey('session', String(key)));
     const upload = { query: Object.fromEntries(url.searchParams), authorization: request.headers.authorization, body };

@@ -107,9 +107,9 @@ test('an upload whose answer was lost is found again, not made twice', async () 
   service.words = () => 'there\n';
   service.uploads.push({ query: {}, authorization: undefined, body: Buffer.alloc(0) });
   const usual = service.answer;
-  service.answer = (request, query) => {
+  service.answer = (request, query, body) => {
     const [, id, transcript] = /^GET \/v1\/sessions\/([^/]+)(\/transcript)?$/.exec(request) ?? [];
-    if (id === undefined) return usual(request, query);
+    if (id === undefined) return usual(request, query, body);
     return { body: transcript === undefined ? session(id) : 'there\n' };
   };
   const { code, out } = await run(service.url, ['transcribe', path]);

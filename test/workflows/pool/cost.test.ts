@@ -5,7 +5,9 @@ import {
   costOf,
   costPerSession,
   monthForecast,
+  OTHER_TENANTS,
   withSpent,
+  withUsed,
 } from '../../../workflows/pool/cost.ts';
 import type { DaySpent } from '../../../workflows/pool/state.ts';
 import { HOUR_MS, MONDAY_MS, policyOf } from './given.ts';
@@ -16,13 +18,13 @@ const timeZone = 'Asia/Singapore';
 test('hours are counted by local day', () => {
   const at = { fromMs: MONDAY_MS - 2 * HOUR_MS, toMs: MONDAY_MS - HOUR_MS, timeZone };
   const sunday = withSpent([], { standing: 10, burst: 2 }, at);
-  expect(sunday).toEqual([{ day: '2026-01-04', standingHours: 10, burstHours: 2, hours: 1 }]);
+  expect(sunday).toEqual([{ day: '2026-01-04', standingHours: 10, burstHours: 2, hours: 1, sessions: 0 }]);
   const more = withSpent(
     sunday,
     { standing: 4, burst: 0 },
-    { fromMs: MONDAY_MS, toMs: MONDAY_MS + HOUR_MS / 2, timeZone },
+    { fromMs: MONDAY_MS, toMs: MONDAY_MS + HOUR_MS / 2, timeZone, sessions: 3 },
   );
-  expect(more.at(-1)).toEqual({ day: '2026-01-05', standingHours: 2, burstHours: 0, hours: 0.5 });
+  expect(more.at(-1)).toEqual({ day: '2026-01-05', standingHours: 2, burstHours: 0, hours: 0.5, sessions: 3 });
   expect(costOf(sunday[0] as DaySpent, prices)).toBeCloseTo(10 * 0.1 + 2 * 0.3 + 0.05, 12);
 });
 
@@ -37,17 +39,30 @@ test('two months of days are kept', () => {
 });
 
 test('tenants bear a cost by the slot time of their sessions', () => {
-  const shares = costByTenant(30, [
-    { tenant: 'a', slotMs: 100 },
-    { tenant: 'b', slotMs: 300 },
-    { tenant: 'a', slotMs: 200 },
-  ]);
+  const shares = costByTenant(30, { a: { sessions: 2, slotMs: 300 }, b: { sessions: 1, slotMs: 300 } });
   expect(shares).toEqual({
     a: { sessions: 2, slotMs: 300, cost: 15 },
     b: { sessions: 1, slotMs: 300, cost: 15 },
   });
-  expect(costByTenant(30, [])).toEqual({});
+  expect(costByTenant(30, {})).toEqual({});
   expect([costPerSession(30, 3), costPerSession(30, 0)]).toEqual([10, null]);
+});
+
+test('slots are counted by tenant and local month, two months of them; beyond a thousand tenants they are summed up', () => {
+  const at = (atMs: number) => ({ atMs, timeZone });
+  const one = { sessions: 1, slotMs: 1000 };
+  const december = withUsed([], { a: one, b: one }, at(Date.UTC(2025, 11, 31, 15)));
+  const january = withUsed(withUsed(december, { a: one }, at(Date.UTC(2025, 11, 31, 16))), { a: one }, at(MONDAY_MS));
+  expect(january).toEqual([
+    { month: '2025-12', tenants: { a: one, b: one } },
+    { month: '2026-01', tenants: { a: { sessions: 2, slotMs: 2000 } } },
+  ]);
+  expect(withUsed(january, {}, at(MONDAY_MS))).toBe(january);
+  const many = Object.fromEntries(Array.from({ length: 1002 }, (_, n) => [`t${n}`, one]));
+  const february = withUsed(january, many, at(Date.UTC(2026, 1, 5)));
+  expect(february.map(({ month }) => month)).toEqual(['2026-01', '2026-02']);
+  expect(Object.keys(february[1]?.tenants ?? {})).toHaveLength(1001);
+  expect(february[1]?.tenants[OTHER_TENANTS]).toEqual({ sessions: 2, slotMs: 2000 });
 });
 
 test('the month comes to what is spent and the days left at the mean of whole days', () => {

@@ -1,6 +1,6 @@
 /** What holds of every decision, whatever the policy and whatever is seen; seeded. */
 import fc from 'fast-check';
-import { mostWorkers } from '../../../workflows/pool/controls.ts';
+import { mostDecided } from '../../../workflows/pool/controls.ts';
 import { decide } from '../../../workflows/pool/decide.ts';
 import type { Observation } from '../../../workflows/pool/observation.ts';
 import type { Policy } from '../../../workflows/pool/policy.ts';
@@ -130,7 +130,7 @@ test('the target lies within its bounds, save for busy workers above them, a pau
     if (state.paused || state.override !== null) return;
     const [least, most] = [
       state.limits?.minWorkers ?? policy.minWorkers,
-      state.limits?.maxWorkers ?? mostWorkers(policy),
+      state.limits?.maxWorkers ?? mostDecided(policy),
     ];
     expect(target).toBeLessThanOrEqual(Math.max(most, workers.busy));
     // Money bounds burst workers, and those lie above the standing ones.

@@ -49,7 +49,7 @@ const calendarFile = z.looseObject({
 });
 
 export interface CalendarFile {
-  readonly calendar: Calendar;
+  readonly calendar: Calendar & { readonly timetable: z.infer<typeof timetable> };
   readonly timeZone: string;
   readonly priceLists: Readonly<Record<string, Prices>>;
 }
@@ -64,7 +64,8 @@ export const readCalendar = (path: string): Promise<CalendarFile> =>
     const table = checked(timetable, kind);
     const fault = timetableFault(table);
     if (fault !== null) throw new Error(fault);
-    const calendar: Calendar = { timetable: table, leadMs: leadMinutes * 60_000, role: 'expected', servedShare: 0.99 };
+    const leadMs = leadMinutes * 60_000;
+    const calendar = { timetable: table, leadMs, role: 'expected' as const, servedShare: 0.99 };
     return { calendar, timeZone, priceLists: { ...(prices && listsOf(prices)), ...priceLists } };
   });
 

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { median, SCENARIOS } from './scenarios.ts';
+import { median, SCENARIOS, severalSlotsDay } from './scenarios.ts';
 import type { Outcome } from './scenarios.ts';
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -41,4 +41,15 @@ test('the static table fails a busier day and one that comes early, as the goals
   expect(middle(table['150 % of the calls'] ?? [], 'shareWaited')).toBeGreaterThan(0.95);
   expect(middle(table['all an hour early'] ?? [], 'shareWaited')).toBeGreaterThan(0.2);
   expect(middle(table['planned day'] ?? [], 'hoursRatio')).toBe(1);
+}, 60_000);
+
+test('workers of four slots serve the planned day as well, with at most a twentieth more slot-hours', () => {
+  const [planned] = SCENARIOS;
+  if (planned === undefined) throw new Error('no scenario');
+  const days = [1, 2, 3].map((seed) => severalSlotsDay(planned, seed));
+  const ofOneSlot = (policy[planned.name] ?? []).slice(0, days.length);
+  expect(median(days.map(({ shareWaited }) => shareWaited))).toBeLessThanOrEqual(planned.goal.shareWaited);
+  expect(days.map(({ cut }) => cut)).toEqual([0, 0, 0]);
+  const hours = (all: readonly { readonly workerHours: number }[]) => median(all.map(({ workerHours }) => workerHours));
+  expect(hours(days) / hours(ofOneSlot)).toBeLessThan(1.05);
 }, 60_000);

@@ -125,6 +125,22 @@ export function outcomes({ plan, startUpMs }: Scenario, contender: string, seeds
   });
 }
 
+const SLOTS = 4;
+/** The shipped policy for workers of several slots: the same table in fewer workers. */
+function severalSlotsPolicy(): Policy {
+  const { calendar } = shippedPolicy;
+  const workers = workersByHour.map((each) => Math.ceil(each / SLOTS));
+  const timetable = { kind: 'hours', workersByHour: workers } as const;
+  return { ...shippedPolicy, slotsPerWorker: SLOTS, calendar: calendar && { ...calendar, timetable } };
+}
+
+/** Plays a scenario with workers of four slots; `workerHours` are those of as many workers of one slot. */
+export function severalSlotsDay({ plan, startUpMs }: Scenario, seed: number): Omit<Outcome, 'hoursRatio'> {
+  const world = { fromMs: MONDAY_MS, calls: drawDay(plan, seed), startUpMs, slotsPerWorker: SLOTS };
+  const { workerHours, shareWaited, waitSeconds, cut } = resultOf(play(world, policyScaler(severalSlotsPolicy())), {});
+  return { workerHours: SLOTS * workerHours, shareWaited, p99Seconds: waitSeconds.p99, cut };
+}
+
 /** The middle of an even number is the mean of its two. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
