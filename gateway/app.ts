@@ -22,6 +22,9 @@ import { apiRoutes } from './rest/routes.ts';
 
 const PAGE = fileURLToPath(new URL('./page/', import.meta.url));
 
+/** A connection without a request is kept longer than clients and load balancers keep theirs (60 s): they close it, never we. */
+const KEEP_ALIVE_MS = 75_000;
+
 export interface GatewayServer {
   readonly http: Server;
   readonly live: LiveServer;
@@ -40,6 +43,7 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   // An upload may take as long as it likes, as long as it moves.
   http.requestTimeout = 0;
   http.timeout = gateway.settings.uploadStallMs;
+  http.keepAliveTimeout = KEEP_ALIVE_MS;
   http.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     if (!live.upgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');

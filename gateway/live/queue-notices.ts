@@ -17,8 +17,11 @@ type Pool = Pick<SessionsPort, 'queue' | 'workers' | 'slotTimes'>;
 type Scalers = Pick<PoolsPort, 'wake'>;
 
 const EVERY_MS = 1000;
-/** What Temporal says of who waits may be a second old: of a session that still waits then, the scaler is told once more. */
-const LOOK_AGAIN_MS = 1000;
+/**
+ * What Temporal says of who waits may be a moment old, or a second: of a session that still waits then, the scaler is told
+ * once more.
+ */
+const LOOK_AGAIN_MS = [400, 1200];
 const UNKNOWN: QueuePlace = { position: null, estimatedWaitMs: null };
 
 /** An estimate that differs from what was told, less the time since, by this share and by so much is told anew. */
@@ -45,13 +48,13 @@ export class QueueNotices {
     waiting.set(workflowId, whenNews(tell));
     this.#waiting.set(model, waiting);
     this.#wake(model);
-    const again = setTimeout(() => this.#wake(model), LOOK_AGAIN_MS).unref();
+    const again = LOOK_AGAIN_MS.map((ms) => setTimeout(() => this.#wake(model), ms).unref());
     if (!this.#rounds.has(model)) {
       this.#rounds.add(model);
       void this.#round(model, waiting);
     }
     return () => {
-      clearTimeout(again);
+      for (const timer of again) clearTimeout(timer);
       waiting.delete(workflowId);
     };
   }

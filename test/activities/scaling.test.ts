@@ -130,3 +130,11 @@ test('a worker that somebody else drains is replaced', async () => {
   await apply(2);
   expect(cluster.wishes).toMatchObject([{ standing: 3, leaving: [] }]);
 });
+
+test('that the platform is away fails as expected, in its own words: the pool says so once, no attempt warns of it', async () => {
+  const { scaling, cluster, apply } = setup([], []);
+  cluster.observe = () => Promise.reject(new Error('connect ECONNREFUSED'));
+  const failure = { message: 'connect ECONNREFUSED', type: 'PlatformFailed', category: 'BENIGN' };
+  await expect(scaling.observePool({ model: 'en', sinceMs: null })).rejects.toMatchObject(failure);
+  await expect(apply(1)).rejects.toMatchObject(failure);
+});

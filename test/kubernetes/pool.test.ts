@@ -21,6 +21,8 @@ const SEGMENT_MS = 400;
 const MODELS = ['grow', 'deleted', 'evicted', 'burst', 'broken', 'away', 'hand'];
 const scripted = { engine: 'scripted', segmentMs: SEGMENT_MS };
 const PATIENCE_MS = 60_000;
+/** What the log says, once each, of a platform that goes away and comes back. */
+const [AWAY, BACK] = ['the pool cannot be scaled at present', 'the pool can be scaled again'];
 
 const plane = await startKubernetes('pools');
 const describeHere = plane === null ? describe.skip : describe;
@@ -168,20 +170,34 @@ describeHere('a pool on Kubernetes', () => {
     caller.client.close();
   }, 120_000);
 
-  test('the API server is away: sessions go on, the pool says so, and scales again once it is back', async () => {
+  test('the API server is away for a minute: sessions go on, the pool says so, and scales again once it is back', async () => {
     await kubelet.deploy('away', 1);
     await ready('away', 1);
-    const { caller, whole } = await call('away', 'away-1', 14_000);
+    const said = async (words: string): Promise<number> => {
+      const lines = (await system.orchestrator.log()).split('\n');
+      return lines.filter((line) => line.includes(words) && line.includes('"model":"away"')).length;
+    };
+    const { caller, whole } = await call('away', 'away-1', 170_000);
     await replicas('away', 2);
+    await until(
+      'no fault is left',
+      () => pool('away'),
+      ({ fault }) => fault === null,
+      PATIENCE_MS,
+    );
+    const before = { away: await said(AWAY), back: await said(BACK) };
     await control.stopApi();
+    const goneAtMs = performance.now();
     await until(
       'the fault is said',
       () => pool('away'),
       ({ fault }) => fault !== null,
       PATIENCE_MS,
     );
-    const heard = caller.finals.length;
-    await caller.midSentenceAfter(heard);
+    // What is spoken in a minute, at twice the speed of speech.
+    await caller.midSentenceAfter(caller.finals.length + (2 * 60_000) / SEGMENT_MS);
+    expect(performance.now() - goneAtMs).toBeGreaterThan(59_000);
+    expect((await pool('away')).fault).not.toBeNull();
     await control.startApi();
     await until(
       'the fault is over',
@@ -189,10 +205,15 @@ describeHere('a pool on Kubernetes', () => {
       ({ fault }) => fault === null,
       PATIENCE_MS,
     );
+    expect({ away: await said(AWAY), back: await said(BACK) }).toEqual({
+      away: before.away + 1,
+      back: before.back + 1,
+    });
+    expect(await system.orchestrator.log()).not.toContain('Activity failed');
     await whole();
     expect(caller.reconnects).toBe(0);
     await replicas('away', 1);
-  }, 180_000);
+  }, 300_000);
 
   test('a Deployment that is scaled by hand is noticed, said once, and set right once', async () => {
     await kubelet.deploy('hand', 1);

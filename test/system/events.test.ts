@@ -82,6 +82,23 @@ test('a file: progress, and finals in the order of the transcript while it goes 
   expect(textsOf(again)).toEqual(textsOf(reader));
 }, 60_000);
 
+test('a file whose channels are apart: finals of both, in the order of the transcript, while it goes on and after a cut', async () => {
+  const file = Buffer.from(wav(noise('both ends', 40_000)));
+  file.writeUInt16LE(2, 22);
+  file.writeUInt32LE(64_000, 28);
+  file.writeUInt16LE(4, 32);
+  await postFile(system, Uint8Array.from(file), '?session=both&channels=separate');
+  const reader = read('both');
+  await reader.until('final', 3);
+  expect(reader.of('done')).toEqual([]);
+  reader.cut();
+  await reader.until('done');
+  const { segments } = await finishedFile(system, 'both');
+  expect(new Set(segments.map(({ channel }) => channel))).toEqual(new Set([0, 1]));
+  expect(reader.indexes).toEqual(upTo(segments.length));
+  expect(textsOf(reader)).toEqual(segments.map(({ text }) => text));
+}, 60_000);
+
 test('a session that an operator terminates is told as failed', async () => {
   const caller = new Caller(system.url, { session: 'terminated', audio: noise('terminated', 20_000) });
   await caller.call();

@@ -234,6 +234,11 @@ test('workers are listed with this tenant’s sessions alone, as documented', as
   ]);
 });
 
+test('a connection is kept for longer than clients keep theirs: none is closed under a request', async () => {
+  const { headers } = await fetch(`${edge.url}/livez`);
+  expect(headers.get('keep-alive')).toBe('timeout=75');
+});
+
 describe('health', () => {
   const ready = async (query = '') => {
     const response = await fetch(`${edge.url}/readyz${query}`);

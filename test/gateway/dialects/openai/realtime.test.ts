@@ -244,6 +244,7 @@ describe('what is wrong is told, and the session stays open', () => {
     ['a field that is none', { type: 'input_audio_buffer.commit', x: 1 }, { param: 'x' }],
     ['audio that is no text', { type: 'input_audio_buffer.append', audio: 7 }, { param: 'audio' }],
     ['audio that is no base64', { type: 'input_audio_buffer.append', audio: '<!>' }, { param: 'audio' }],
+    ['audio of a length that no base64 has', { type: 'input_audio_buffer.append', audio: 'AAAAA' }, { param: 'audio' }],
     ['another kind of session', { type: 'session.update', session: { type: 'realtime' } }, { param: 'session.type' }],
     ['no session', { type: 'session.update', session: 'x' }, { param: 'session' }],
     ['a setting that is none', { type: 'session.update', session: { voice: 'x' } }, { param: 'session.voice', code: 'unknown_parameter' }], // prettier-ignore
@@ -265,10 +266,11 @@ describe('what is wrong is told, and the session stays open', () => {
     const client = await call();
     client.socket.send('{');
     client.socket.send(Buffer.alloc(100));
+    client.socket.send(Buffer.from(JSON.stringify(update({}))));
     client.socket.send('[1]');
     client.socket.send('['.repeat(50_000));
-    await client.next('error', 3);
-    expect(client.inbox.ofType('error')).toHaveLength(4);
+    await client.next('error', 4);
+    expect(client.inbox.ofType('error')).toHaveLength(5);
     client.say(update({}));
     await client.next('session.updated');
   });
