@@ -24,8 +24,9 @@ const shown = ({ standing, burst }: Workers): string =>
   burst > 0 ? `${standing} standing and ${burst} burst workers` : `${standing} workers`;
 
 /** Burst workers end by themselves: fewer of them than were asked for are no change by hand. */
-function driftOf({ asked }: Observation, { asked: wanted, driftSaid, paused }: PoolState) {
-  const isAsAsked = wanted === null || (asked.standing === wanted.standing && asked.burst <= wanted.burst);
+function driftOf({ asked }: Observation, { asked: wanted, told = 0, driftSaid, paused }: PoolState) {
+  const more = wanted === null ? 0 : asked.standing - wanted.standing;
+  const isAsAsked = wanted === null || (more >= 0 && more <= told && asked.burst <= wanted.burst);
   if (isAsAsked || paused) return { notices: [], driftSaid: null };
   if (driftSaid !== null && same(driftSaid, asked)) return { notices: [], driftSaid };
   const sentence = `The pool was changed from outside to ${shown(asked)}, where the scaler had asked for ${shown(wanted)}: it is set right.`;

@@ -91,8 +91,9 @@ class PoolRun {
       const decision = this.#decide(observation);
       const needed = observation.workers.draining > 0 || changes(observation, decision);
       // Called whatever was decided: rules may change from one release to the next, and histories must replay all the same.
-      const { settled } = await platform.applyDecision({ model, decision, needed });
+      const { settled, draining } = await platform.applyDecision({ model, decision, needed });
       this.leaving = !settled;
+      this.carried = { ...this.carried, state: { ...this.carried.state, told: draining.length } };
       this.#recovered();
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;

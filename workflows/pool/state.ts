@@ -27,6 +27,8 @@ export interface PoolState {
   readonly decidedAtMs: number | null;
   /** What was last asked of the platform; null before the first decision. */
   readonly asked: Workers | null;
+  /** Workers that were told to drain last: their own reports tell it only seconds later. Absent: none. */
+  readonly told?: number;
   readonly override: Override | null;
   readonly paused: boolean;
   readonly limits: Limits | null;

@@ -205,6 +205,15 @@ test('a pool changed by hand is said once and set right; said again only when it
   expect(at(20, 20, right.state).decision.notices).toMatchObject([{ kind: 'drift' }]);
 });
 
+test('a worker that was told to drain, and has not said so yet, is no change by hand; one more than that is', () => {
+  const policy = policyOf({ headroom: { idleSlots: 0, idleShare: 0 } });
+  const state = { ...initialPoolState, asked: { standing: 5, burst: 0 }, told: 1 };
+  const noticed = (standing: number) => first(policy, { ...observed(5), asked: { standing, burst: 0 } }, state).notices;
+  expect(noticed(6)).toEqual([]);
+  expect(noticed(7)).toMatchObject([{ kind: 'drift' }]);
+  expect(noticed(4)).toMatchObject([{ kind: 'drift' }]);
+});
+
 test('burst workers that have ended are no change by hand', () => {
   const policy = policyOf({ headroom: { idleSlots: 0, idleShare: 0 } });
   const state = { ...initialPoolState, asked: { standing: 5, burst: 4 } };
