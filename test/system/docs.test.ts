@@ -79,7 +79,9 @@ async function run({ by, code }: Example): Promise<string> {
   await writeFile(file, by === 'shell' ? STRICT + here : here);
   const program = { shell: 'bash', node: process.execPath, python: 'python3' }[by];
   return new Promise((resolve, reject) => {
-    execFile(program, [file], { cwd: folder, timeout: 60_000 }, (error, stdout, stderr) => {
+    // Where `npx longhand` finds the installation.
+    const env = { ...process.env, LONGHAND_URL: system.httpUrl };
+    execFile(program, [file], { cwd: folder, timeout: 60_000, env }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(new Error(`${error.message}\n${stdout}\n${stderr}`));
     });
