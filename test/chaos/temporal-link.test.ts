@@ -1,7 +1,9 @@
 /** The network to Temporal fails in every way, for one kind of process or for all: calls go on, finals come later. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { sessionWorkflowId } from '../../workflows/contract.ts';
 import { Caller, noise } from '../harness/caller.ts';
 import { expectWhole } from '../harness/invariants.ts';
+import { committedCount } from '../harness/session-history.ts';
 import { connect } from '../harness/sockets.ts';
 import { System } from '../harness/system.ts';
 import { delayed, held, sliced, startToxiproxy, trickled } from '../harness/toxiproxy.ts';
@@ -118,16 +120,19 @@ suite('on the way to Temporal', () => {
     },
   ])('$how', ({ how, fail }) => {
     test('for all: partials go on and finals wait, new sessions are refused and /readyz says so, then all is well', async () => {
-      const one = await call(`all-${how.slice(0, 3)}`, 14_000);
+      const session = `all-${how.slice(0, 3)}`;
+      const one = await call(session, 14_000);
       await Promise.all(parts.map((part) => fail(links[part])));
       expect(await until('not ready', readiness, (seen) => seen.startsWith('503'))).toMatch('[-]temporal failed');
       const [finals, partials] = [one.caller.finals.length, one.caller.partials];
       await one.caller.next('partial', () => one.caller.partials > partials + 5);
       expect(one.caller.finals).toHaveLength(finals);
+      const ref = { tenant: 'default', id: session };
+      expect(finals).toBeLessThanOrEqual(await committedCount(system.temporal.address, sessionWorkflowId(ref)));
       await expectRefused();
       await heal();
       await until('ready', readiness, (seen) => seen.startsWith('200'));
-      const next = await begun(`all-${how.slice(0, 3)}-next`, 2000);
+      const next = await begun(`${session}-next`, 2000);
       await expectUnmoved(one);
       await expectWelcome(next);
     });

@@ -24,6 +24,16 @@ export async function fetchHistory(address: string, workflowId: string): Promise
   }
 }
 
+/** How many segments a session's history holds by now; asks no workflow. */
+export async function committedCount(address: string, workflowId: string): Promise<number> {
+  const client = openClient(address, 'default');
+  try {
+    return fold((await fetchRecording(client, workflowId)).runs).segments.length;
+  } finally {
+    await client.connection.close();
+  }
+}
+
 /** What a history says, without a rule of the product: accepted commits one after the other. */
 export interface Folded {
   readonly segments: readonly Segment[];
