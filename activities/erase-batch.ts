@@ -5,6 +5,7 @@ import { objectKeys } from '../workflows/contract.ts';
 import type { SessionRef } from '../workflows/contract.ts';
 import type { EraseBatchActivities } from '../workflows/erase/contract.ts';
 import type { ErasableObjects } from './erase.ts';
+import { sideBySide } from './transcript.ts';
 
 /** Batches and sessions, as Temporal keeps them (workers/batch-histories.ts). */
 export interface ErasableBatches {
@@ -35,16 +36,11 @@ export function createEraseBatch(objects: ErasableObjects, batches: ErasableBatc
     },
     async eraseItems({ ref, from, limit }) {
       const items = await batches.items(ref, from, limit);
-      let found = 0;
-      let next = 0;
-      const lane = async (): Promise<void> => {
-        for (let item = items[next++]; item !== undefined; item = items[next++]) {
-          Context.current().heartbeat();
-          if (await eraseItem(objects, batches, ref.tenant, item)) found += 1;
-        }
-      };
-      await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
-      return found;
+      const erasing = items.map((item) => () => {
+        Context.current().heartbeat();
+        return eraseItem(objects, batches, ref.tenant, item);
+      });
+      return (await sideBySide(erasing, SIDE_BY_SIDE)).filter((wasThere) => wasThere).length;
     },
     eraseBatchHistories: ({ ref }) => batches.delete(ref),
   };

@@ -126,13 +126,13 @@ async function readCheckpoints(
 }
 
 /** Some of the reads at a time; the answers in their order. */
-export async function sideBySide<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
+export async function sideBySide<T>(reads: readonly (() => Promise<T>)[], atOnce = READS_AT_ONCE): Promise<T[]> {
   const answers: T[] = [];
   const waiting = [...reads.entries()];
   const lane = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) answers[next[0]] = await next[1]();
   };
-  await Promise.all(Array.from({ length: READS_AT_ONCE }, lane));
+  await Promise.all(Array.from({ length: atOnce }, lane));
   return answers;
 }
 

@@ -1,7 +1,7 @@
 /** A session's histories, as Temporal keeps them: found, ended and deleted. */
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { ErasableHistories, Run } from '../activities/erase.ts';
+import { Calls } from '../gateway/temporal/calls.ts';
 import { quoted } from '../gateway/temporal/visibility.ts';
 import { SIGNAL, WORKFLOW, sessionWorkflowId } from '../workflows/contract.ts';
 import type { SessionRef } from '../workflows/contract.ts';
@@ -13,9 +13,11 @@ const ANNOUNCED_WITHIN_MS = 60_000;
 
 export class TemporalHistories implements ErasableHistories {
   readonly #client: Client;
+  readonly #calls: Calls;
 
   constructor(client: Client) {
     this.#client = client;
+    this.#calls = new Calls(client, DEADLINE_MS);
   }
 
   async runs(ref: SessionRef): Promise<Run[]> {
@@ -34,7 +36,7 @@ export class TemporalHistories implements ErasableHistories {
 
   /** A list is up to a second old: a session that has just begun is asked for by its name. */
   async #newest(ref: SessionRef): Promise<Info | null> {
-    return this.#unlessGone(() => this.#client.workflow.getHandle(sessionWorkflowId(ref)).describe());
+    return this.#calls.askIfThere(() => this.#client.workflow.getHandle(sessionWorkflowId(ref)).describe());
   }
 
   async #webhooks(ref: SessionRef, own: readonly Info[]): Promise<WorkflowExecutionInfo[]> {
@@ -54,12 +56,12 @@ export class TemporalHistories implements ErasableHistories {
   }
 
   #list(query: string): Promise<WorkflowExecutionInfo[]> {
-    return this.#within(() => Array.fromAsync(this.#client.workflow.list({ query })));
+    return this.#calls.within(() => Array.fromAsync(this.#client.workflow.list({ query })));
   }
 
   async end({ workflowId, runId }: Run, how: 'cancel' | 'terminate'): Promise<void> {
     const handle = this.#client.workflow.getHandle(workflowId, runId);
-    await this.#unlessGone(async () => {
+    await this.#calls.askIfThere(async () => {
       if (how === 'terminate') await handle.terminate('deleted');
       else await handle.signal(SIGNAL.cancel);
     });
@@ -68,27 +70,11 @@ export class TemporalHistories implements ErasableHistories {
   async delete({ workflowId, runId }: Run): Promise<void> {
     const { namespace } = this.#client.options;
     const workflowExecution = { workflowId, runId };
-    await this.#unlessGone(() =>
+    await this.#calls.askIfThere(() =>
       this.#client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution }),
     );
   }
-
-  #within<T>(call: () => Promise<T>): Promise<T> {
-    return this.#client.withDeadline(Date.now() + DEADLINE_MS, call);
-  }
-
-  async #unlessGone<T>(call: () => Promise<T>): Promise<T | null> {
-    try {
-      return await this.#within(call);
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError || (error as { code?: unknown }).code === NOT_FOUND) return null;
-      throw error;
-    }
-  }
 }
-
-/** gRPC's status. */
-const NOT_FOUND = 5;
 
 type Info = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'status' | 'memo' | 'startTime' | 'closeTime'>;
 

@@ -156,7 +156,7 @@ async function finish(run: FileRun, ending: FileEnding): Promise<void> {
     uploadId: input.kind === 'file' && state.plan !== null ? input.uploadId : null,
   };
   const segments = await inPlace(
-    { inPlace: run.isBrief },
+    run.isBrief,
     () => here.finishFile(args),
     () => writing.finishFile(args),
   );

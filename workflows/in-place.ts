@@ -12,11 +12,7 @@ export const RETRIED: RetryPolicy = { initialInterval: '500ms', maximumInterval:
  * What may be done twice is tried in place, and done by an activity where that fails or takes too long: storage may be away,
  * or slow.
  */
-export async function inPlace<T>(
-  { inPlace: mayBe = false }: { readonly inPlace?: boolean },
-  here: () => Promise<T>,
-  elsewhere: () => Promise<T>,
-): Promise<T> {
+export async function inPlace<T>(mayBe: boolean, here: () => Promise<T>, elsewhere: () => Promise<T>): Promise<T> {
   if (!mayBe) return elsewhere();
   try {
     return await here();

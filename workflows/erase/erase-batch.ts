@@ -9,18 +9,14 @@ import {
   defineUpdate,
   proxyActivities,
   setHandler,
-  sleep,
 } from '@temporalio/workflow';
 import { ERASED, ERASE_NOW } from './contract.ts';
 import type { EraseBatchActivities, EraseBatchInput } from './contract.ts';
-import { untilClean } from './until-clean.ts';
+import { untilClean, untilEnded } from './looks.ts';
 
 const eraseNow = defineSignal(ERASE_NOW);
 const erased = defineUpdate<boolean>(ERASED);
 
-/** Its sessions write what they have when they are cancelled; a batch that does not end within so many looks is terminated. */
-const ENDS_WITHIN = 20;
-const LOOK_EVERY_MS = 500;
 /** Items that one activity looks at. */
 const PAGE = 50;
 
@@ -32,11 +28,13 @@ const activities = proxyActivities<EraseBatchActivities>({
 
 /** Answers how many items it has. */
 async function end({ ref }: EraseBatchInput): Promise<number> {
-  for (let look = 1; ; look += 1) {
-    const { isRunning, items } = await activities.endBatch({ ref, force: look > ENDS_WITHIN });
-    if (!isRunning) return items;
-    await sleep(LOOK_EVERY_MS);
-  }
+  let items = 0;
+  await untilEnded(async (force) => {
+    const seen = await activities.endBatch({ ref, force });
+    ({ items } = seen);
+    return seen.isRunning;
+  });
+  return items;
 }
 
 /** Answers of how many items something was left. */

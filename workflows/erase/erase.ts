@@ -4,18 +4,15 @@
  * still holds the id, so that no new session can begin under it; then its histories. Who writes late all the same (an
  * activity that was not told, a gateway that was cut off) is swept up after.
  */
-import { condition, defineSignal, defineUpdate, proxyActivities, setHandler, sleep } from '@temporalio/workflow';
+import { condition, defineSignal, defineUpdate, proxyActivities, setHandler } from '@temporalio/workflow';
 import { ERASED, ERASE_NOW } from './contract.ts';
 import type { RetentionActivities } from '../retention/contract.ts';
 import type { EraseActivities, EraseInput } from './contract.ts';
-import { untilClean } from './until-clean.ts';
+import { untilClean, untilEnded } from './looks.ts';
 
 const eraseNow = defineSignal(ERASE_NOW);
 const erased = defineUpdate<boolean>(ERASED);
 
-/** A session that is cancelled writes what it has and ends; one that does not within so many looks is terminated. */
-const ENDS_WITHIN = 20;
-const LOOK_EVERY_MS = 500;
 /** When it is looked again: no activity of a session that has ended goes on for longer than ten minutes unheard. */
 const LATE_LOOKS_MS = [5000, 60_000, 660_000] as const;
 
@@ -44,12 +41,11 @@ class Erasure {
 
 async function endAll(run: Erasure): Promise<void> {
   const { ref } = run.input;
-  for (let look = 1; ; look += 1) {
-    const { running, uploadIds } = await activities.endSession({ ref, force: look > ENDS_WITHIN });
+  await untilEnded(async (force) => {
+    const { running, uploadIds } = await activities.endSession({ ref, force });
     run.uploadIds = [...new Set([...run.uploadIds, ...uploadIds])];
-    if (running === 0) return;
-    await sleep(LOOK_EVERY_MS);
-  }
+    return running > 0;
+  });
 }
 
 async function eraseAll(run: Erasure): Promise<void> {

@@ -358,7 +358,7 @@ async function writeRepaired(run: StreamRun, args: WriteTranscriptArgs): Promise
   const { input } = run;
   if (input.kind === 'span') {
     return inPlace(
-      input.bounds,
+      input.bounds.inPlace === true,
       () => here.writeTranscript(args),
       () => write(args),
     );
