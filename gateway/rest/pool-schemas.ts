@@ -1,6 +1,7 @@
 /** What the pools' operations take and give. */
 import { extendZodWithOpenApi } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { LONGEST_LEAD_MS, MOST_ENTRIES, MOST_WORKERS } from '../../workflows/pool/controls.ts';
 import { RULES } from '../../workflows/pool/decision.ts';
 
 extendZodWithOpenApi(z);
@@ -16,15 +17,15 @@ export const overrideSchema = z.strictObject({
 
 export const limitsSchema = z.strictObject({ minWorkers: count, maxWorkers: count.max(1_000_000) });
 
-const entry = z.strictObject({ cron: z.string().max(200), workers: count.max(100_000) });
+const entry = z.strictObject({ cron: z.string().max(200), workers: count.max(MOST_WORKERS) });
 
 /** The `calendar` of a policy (docs/scaling.md), with the same bounds and defaults. */
 export const calendarSchema = z.strictObject({
   timetable: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('hours'), workersByHour: z.array(count.max(100_000)).length(24) }),
-    z.strictObject({ kind: z.literal('cron'), entries: z.array(entry).min(1).max(200) }),
+    z.strictObject({ kind: z.literal('hours'), workersByHour: z.array(count.max(MOST_WORKERS)).length(24) }),
+    z.strictObject({ kind: z.literal('cron'), entries: z.array(entry).min(1).max(MOST_ENTRIES) }),
   ]),
-  leadMs: z.number().min(0).max(86_400_000).default(0).describe('rises come so much earlier'),
+  leadMs: z.number().min(0).max(LONGEST_LEAD_MS).default(0).describe('rises come so much earlier'),
   role: z
     .enum(['floor', 'expected'])
     .default('expected')

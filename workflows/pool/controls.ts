@@ -31,9 +31,9 @@ export function limitsFault({ minWorkers, maxWorkers }: Limits, policy: Policy):
 }
 
 /** As in a policy's file (infra/pool/policy-file.ts). */
-const MOST_WORKERS = 100_000;
-const MOST_ENTRIES = 200;
-const LONGEST_LEAD_MS = 86_400_000;
+export const MOST_WORKERS = 100_000;
+export const MOST_ENTRIES = 200;
+export const LONGEST_LEAD_MS = 86_400_000;
 
 /** @returns what is wrong with an operator's calendar, and what is allowed; null where nothing is */
 export function calendarFault(calendar: Calendar, policy: Policy): string | null {
