@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect as dial } from 'node:net';
 import { WebSocket } from 'ws';
 import { Edge } from '../../harness/edge.ts';
+import type { Client } from '../../harness/edge.ts';
 import { connect } from '../../harness/sockets.ts';
 import { turns } from '../../harness/quiet.ts';
 
@@ -115,6 +116,50 @@ test('fragments without end and without a byte close with 1008', async () => {
   expect(await client.code()).toBe(1008);
   await edge.sessions.until('s', (state) => state.client === null);
   await unharmed();
+});
+
+/** Sends as long as it may. */
+const flood = async (client: Client, once: () => void): Promise<void> => {
+  for (let sent = 0; sent < 1_000_000 && client.socket.readyState === WebSocket.OPEN; sent += 1) {
+    once();
+    if (sent % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+};
+
+test('a million frames of one byte are ended with 1008, and what is stored of them stays', async () => {
+  const client = await edge.client();
+  await client.session();
+  const byte = Buffer.alloc(1);
+  await flood(client, () => client.send(byte));
+  expect(await client.inbox.next('error')).toMatchObject({
+    code: 'rate_limit',
+    retryable: true,
+    message: expect.stringMatching(/1000 messages a second of less than 32 bytes/) as string,
+  });
+  expect(await client.inbox.closed).toEqual({ code: 1008, reason: 'rate_limit' });
+  await edge.sessions.until('s', (state) => state.client === null);
+  expect(edge.sessions.state('s').phase.name).toBe('queued');
+  await unharmed();
+}, 30_000);
+
+test('pings without end count as such frames, also of a client that waits for each answer', async () => {
+  const strict = await new Edge({ tinyMessagesPerS: 1 }).listen();
+  const client = await strict.client();
+  await client.session();
+  const ping = (): void => client.socket.ping();
+  client.socket.on('pong', ping);
+  ping();
+  expect(await client.inbox.closed).toEqual({ code: 1008, reason: 'rate_limit' });
+  await strict.end();
+});
+
+test('frames of 1 ms of audio and more may come as fast as they are stored', async () => {
+  const strict = await new Edge({ tinyMessagesPerS: 1 }).listen();
+  const client = await strict.client();
+  await client.session();
+  for (let i = 0; i < 5000; i += 1) client.send(Buffer.alloc(32));
+  await client.acked(5000 * 32);
+  await strict.end();
 });
 
 test('compression is not agreed on, so that no frame is more than its bytes', async () => {

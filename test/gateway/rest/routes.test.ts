@@ -8,6 +8,7 @@ import { EventStreams } from '../../../gateway/events/event-streams.ts';
 import { Failure } from '../../../gateway/failures.ts';
 import type { ObjectsPort } from '../../../gateway/ports.ts';
 import { healthRoutes } from '../../../gateway/rest/health.ts';
+import { Requests } from '../../../gateway/requests.ts';
 import { openApiDocument } from '../../../gateway/rest/openapi.ts';
 import { apiRoutes } from '../../../gateway/rest/routes.ts';
 import { sessionListSchema } from '../../../gateway/rest/list-schemas.ts';
@@ -87,15 +88,16 @@ describe('the OpenAPI document', () => {
     const { gateway } = edge;
     const { live } = edge.server;
     const { signal: ending } = new AbortController();
+    const requests = new Requests(1);
     const there = [
       ...routesOf(
         '',
         healthRoutes(gateway, () => false),
       ),
       ...apiRoutes(gateway, new EventStreams(gateway, ending)).flatMap(([prefix, router]) => routesOf(prefix, router)),
-      ...routesOf('/v1', openAiRoutes(gateway, ending)),
-      ...routesOf('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending })),
-      ...routesOf('/client', kaldiRoutes(gateway, live)),
+      ...routesOf('/v1', openAiRoutes(gateway, requests, ending)),
+      ...routesOf('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending }, requests)),
+      ...routesOf('/client', kaldiRoutes(gateway, live, requests)),
     ];
     const named = Object.entries(openApi.parse(document).paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),
