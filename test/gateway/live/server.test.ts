@@ -1,5 +1,4 @@
 /** What comes to the gateway's WebSocket addresses that should not: each gets its documented answer, and the process lives. */
-import { once } from 'node:events';
 import { connect as dial } from 'node:net';
 import { WebSocket } from 'ws';
 import { Edge } from '../../harness/edge.ts';
@@ -28,7 +27,8 @@ async function raw(text: string): Promise<string> {
   let answer = '';
   socket.on('data', (data: string) => (answer += data));
   socket.write(text);
-  await once(socket, 'close');
+  // Also where the rest of what was written is not read any more, which resets the connection.
+  await new Promise((resolve) => socket.on('close', resolve));
   return answer;
 }
 
@@ -49,6 +49,14 @@ test('a handshake that is none is a bad request', async () => {
     await raw('GET /v1/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
   ).toMatch(/^HTTP\/1\.1 400 /);
   expect(await raw(upgrade('/v1/live').replace('websocket', 'h2c'))).toMatch(/^HTTP\/1\.1 400 /);
+  await unharmed();
+});
+
+test('a head of 64 kB is refused, of a request as of an upgrade', async () => {
+  const long = `Authorization: Bearer ${'x'.repeat(64 << 10)}\r\n`;
+  expect(await raw(upgrade('/v1/live', long))).toMatch(/^HTTP\/1\.1 431 /);
+  expect(await raw(`GET /v1/sessions HTTP/1.1\r\nHost: localhost\r\n${long}\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+  expect(JSON.stringify(edge.lines)).not.toContain('xxx');
   await unharmed();
 });
 
