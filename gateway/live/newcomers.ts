@@ -26,25 +26,30 @@ interface Newcomer {
   readonly tenant: string;
   readonly waits: boolean;
   readonly isOver: boolean;
-  /** When it was started at the latest; Infinity until its workflow has answered. */
+  /** Its workflow is known to be there. */
+  readonly isThere: boolean;
+  /** When it was started at the latest; Infinity while it may be under way. */
   readonly startedMs: number;
   /** Since when nothing is learnt here of its waiting; Infinity while it is. */
   readonly settledMs: number;
 }
 
 /** A session that came in elsewhere, or long ago. */
-const STRANGER: Newcomer = { model: '', tenant: '', waits: false, isOver: true, startedMs: 0, settledMs: Infinity };
+const STRANGER = { model: '', tenant: '', waits: false, isOver: true, isThere: true, startedMs: 0 };
 
 export class Newcomers {
   readonly #known = new Map<string, Newcomer>();
 
   /** A new session comes in. */
   enter(workflowId: string, model: string, tenant: string): void {
-    this.#known.set(workflowId, { ...STRANGER, model, tenant, waits: true, isOver: false, startedMs: Infinity });
+    const begun = { waits: true, isOver: false, isThere: false, startedMs: Infinity, settledMs: Infinity };
+    this.#known.set(workflowId, { model, tenant, ...begun });
   }
 
+  /** Whether it is there, or about to be; one that could not be started may come in anew. */
   has(workflowId: string): boolean {
-    return this.#known.has(workflowId);
+    const one = this.#known.get(workflowId);
+    return one !== undefined && (one.isThere || one.settledMs === Infinity);
   }
 
   get size(): number {
@@ -54,32 +59,31 @@ export class Newcomers {
   /** Its workflow has answered. @param isNew false: the session was there before, and is in the lists */
   answered(workflowId: string, isNew: boolean): void {
     const one = this.#known.get(workflowId);
-    if (one?.startedMs !== Infinity) return;
-    if (isNew) this.#known.set(workflowId, { ...one, startedMs: Date.now() });
+    if (one?.isThere !== false) return;
+    if (isNew) this.#known.set(workflowId, { ...one, isThere: true, startedMs: Math.min(one.startedMs, Date.now()) });
     else this.#known.delete(workflowId);
   }
 
   /** It has a slot. Also of a session that was here before: a list may say for a while yet that it waits. */
   served(workflowId: string): void {
-    this.#settle(workflowId, { ...(this.#known.get(workflowId) ?? STRANGER), waits: false });
+    this.#settle(workflowId, { isThere: true, waits: false });
   }
 
   ended(workflowId: string): void {
-    this.#settle(workflowId, { ...(this.#known.get(workflowId) ?? STRANGER), waits: false, isOver: true });
+    this.#settle(workflowId, { isThere: true, waits: false, isOver: true });
   }
 
   /** Nothing more is heard of it here, whether it waits or not: in a moment the lists speak for it. */
   left(workflowId: string): void {
-    const one = this.#known.get(workflowId);
-    if (one?.settledMs !== Infinity) return;
-    this.#settle(workflowId, { ...one, startedMs: Math.min(one.startedMs, Date.now()) });
+    if (this.#known.get(workflowId)?.settledMs === Infinity) this.#settle(workflowId, {});
   }
 
-  #settle(workflowId: string, one: Newcomer): void {
-    const settled = { ...one, settledMs: Date.now() };
-    this.#known.set(workflowId, settled);
+  #settle(workflowId: string, how: Partial<Newcomer>): void {
+    const settledMs = Date.now();
+    const one = this.#known.get(workflowId) ?? STRANGER;
+    this.#known.set(workflowId, { ...one, ...how, startedMs: Math.min(one.startedMs, settledMs), settledMs });
     setTimeout(() => {
-      if (this.#known.get(workflowId)?.settledMs === settled.settledMs) this.#known.delete(workflowId);
+      if (this.#known.get(workflowId)?.settledMs === settledMs) this.#known.delete(workflowId);
     }, KEPT_MS).unref();
   }
 

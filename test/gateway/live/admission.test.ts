@@ -136,6 +136,15 @@ test('a session that is there comes in whatever the bounds, twice as well as onc
   ]);
 });
 
+test('a session whose workflow could not be asked is counted anew when it comes again', async () => {
+  const { comes, admission } = setup({ maxQueue: 1 });
+  expect(await comes('first')).toBe('first');
+  admission.left(idOf('first'));
+  jest.advanceTimersByTime(4000);
+  expect(await comes('first')).toBe('first');
+  expect(await comes('second')).toBe('queue_full');
+});
+
 test('of a burst of one tenant, as many come in as it may have open, whether served or not', async () => {
   const { burst, admission, temporal } = setup({ maxTenantSessions: 10 });
   temporal.open = 4;
