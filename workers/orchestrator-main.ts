@@ -39,6 +39,8 @@ import { isDisabled } from './receivers.ts';
 import { TemporalRetention } from './retention.ts';
 
 const TEMPORAL_LIMIT_MS = 60_000;
+/** How late an activity may learn that nobody wants it any more: else 8 s to 24 s, by its heartbeat timeout. */
+const HEARTBEAT_THROTTLE = '1s';
 
 /** @throws ConfigError that says what is wrong with the policy file, and what is allowed */
 async function readPolicies(config: Config): Promise<Record<string, Policy>> {
@@ -139,6 +141,7 @@ await runProcess('orchestrator', async (config, log) => {
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
     shutdownGraceTime: config.LONGHAND_DRAIN_MS,
+    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
   };
   const control = await Worker.create({
     ...shared,

@@ -16,6 +16,8 @@ import type { Gateway } from '../ports.ts';
 import { refuseForeign } from '../origin.ts';
 import { targetOf } from '../protocol.ts';
 import type { LiveRequest } from '../protocol.ts';
+import type { Requests } from '../requests.ts';
+import { retryAfter } from '../rest/problem.ts';
 import { webhookFor } from '../webhooks/target.ts';
 import { Admission } from './admission.ts';
 import { ClientLink } from './client-link.ts';
@@ -46,6 +48,7 @@ const dialSchema = z.object({
 
 export class LiveServer {
   readonly #gateway: Gateway;
+  readonly #requests: Requests;
   readonly #dialects: ReadonlyMap<string, Dialect>;
   readonly #clients: WebSocketServer;
   readonly #workers: WebSocketServer;
@@ -57,8 +60,9 @@ export class LiveServer {
   readonly #admission: Admission;
   #draining = false;
 
-  constructor(gateway: Gateway) {
+  constructor(gateway: Gateway, requests: Requests) {
     this.#gateway = gateway;
+    this.#requests = requests;
     this.#notices = new QueueNotices(gateway.sessions, gateway.pools, gateway.log);
     this.#admission = new Admission(gateway);
     this.#dialects = new Map(dialectsOf(gateway).map((dialect) => [dialect.path, dialect]));
@@ -107,6 +111,7 @@ export class LiveServer {
       return;
     }
     try {
+      this.#requests.count();
       this.#meetings.set(request, dialect.meet({ ...targetOf(request.url), headers, protocols: offered(headers) }));
     } catch (error) {
       refuseUpgrade(socket, asFailure(error), dialect);
@@ -227,6 +232,7 @@ function refuseUpgrade(socket: Duplex, failure: Failure, dialect?: Dialect): voi
   };
   const { contentType, body, headers = {} } = refusal;
   const head = [`HTTP/1.1 ${row.httpStatus} Refused`, `Content-Type: ${contentType}`, 'Connection: close'];
-  head.push(...Object.entries(headers).map(([name, value]) => `${name}: ${value}`));
+  const all = { ...retryAfter(row.httpStatus), ...headers };
+  head.push(...Object.entries(all).map(([name, value]) => `${name}: ${value}`));
   socket.end([...head, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'));
 }
