@@ -30,6 +30,8 @@ beforeAll(async () => {
       LONGHAND_KEEPALIVE_MS: String(KEEPALIVE_MS),
       LONGHAND_CLIENT_BUFFER_BYTES: '200000',
       LONGHAND_SESSION_BUFFER_BYTES: '256000',
+      // What floods of tiny messages cost shows only where they are let in.
+      LONGHAND_TINY_MESSAGES_PER_S: '1000000',
     },
   });
   await system.addWorker({ LONGHAND_MODEL: 'dense' });
