@@ -61,7 +61,11 @@ export const batchAttributes = (tenant: string): SearchAttributePair[] => [
 
 export const eraseAttributes = (tenant: string): SearchAttributePair[] => [{ key: KEY.tenant, value: tenant }];
 
-export const fileAttributes = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
+/** @param hadWorker its span was transcribed in its own workflow: no worker has it any more. */
+export const fileAttributes = (state: string, hadWorker = false): SearchAttributeUpdatePair[] => [
+  { key: KEY.state, value: state },
+  ...(hadWorker ? [{ key: KEY.worker, value: null }] : []),
+];
 
 /**
  * What changes with a session's phase.

@@ -16,6 +16,8 @@ import type { FileEnding } from './file-ending.ts';
 import { LaneHolder } from './lanes/holder.ts';
 import type { HeldLanes } from './lanes/holder.ts';
 import { NO_FIT, reachesAt, withPoint } from './pace.ts';
+import type { SpanWithin } from './session/session.ts';
+import type { StreamState } from './session/state.ts';
 import type { Fit } from './pace.ts';
 import { bytesOf, doneCount, endByteOf, NONE_DONE, spansOf } from './plan.ts';
 
@@ -33,6 +35,8 @@ export interface FileState {
   readonly fit: Fit;
   /** How its end was asked for from outside; null while it was not. */
   readonly asked: FileEnding | null;
+  /** Of its one span, where that is transcribed in this workflow and has begun. */
+  readonly stream?: StreamState;
 }
 
 export const NO_YIELD: SpanYield = { done: NONE_DONE, bytes: 0, segments: 0, holes: [] };
@@ -46,6 +50,8 @@ export class FileRun {
   probe: ProbeAnswer | null = null;
   ending: FileEnding | null = null;
   spans: readonly FileSpan[] = [];
+  /** Its one span, where that is transcribed in this workflow and has begun. */
+  within: SpanWithin | null = null;
 
   constructor(input: FileInput | VersionInput, carried: FileState | undefined) {
     this.input = input;
@@ -92,11 +98,17 @@ export class FileRun {
     return this.spans.length === 1 && this.input.bounds.inPlace === true;
   }
 
+  /** It needs no workflow for its span. */
+  get isWhole(): boolean {
+    return this.isBrief && this.input.bounds.lean === true;
+  }
+
   enter(phase: SessionState): void {
     if (phase === this.phase) return;
     this.phase = phase;
     // Lists need not see what passes in a moment.
-    if (phase !== 'closing' || !this.isBrief) upsertSearchAttributes(fileAttributes(phase));
+    const isPassing = (phase === 'closing' && this.isBrief) || (phase === 'streaming' && this.isWhole);
+    if (!isPassing) upsertSearchAttributes(fileAttributes(phase, this.within !== null));
   }
 
   end(ending: FileEnding): void {
@@ -125,7 +137,8 @@ export class FileRun {
 
   /** What the next run is to know. */
   carry(): FileState {
-    return { ...this.state, lanes: this.lanes.carried };
+    const stream = this.within?.state;
+    return { ...this.state, lanes: this.lanes.carried, ...(stream === undefined ? {} : { stream }) };
   }
 
   #pace(since: { readonly atMs: number; readonly bytes: number }): Pace {
@@ -141,18 +154,23 @@ export class FileRun {
   view(): SessionView {
     const { model, language, priority, labels = [] } = this.input;
     const { plan, yielded, since, startedAt } = this.state;
-    const none = { lease: null, epoch: 0, attached: false, generation: 0 };
+    const span = this.within?.state;
+    const lease = span?.phase.name === 'streaming' ? span.phase.lease : null;
+    const isQueued = this.phase === 'streaming' && span?.phase.name === 'queued';
     const channels = plan?.cuts.length ?? 1;
     // Of several channels the share that is done is told on the scale of the longest.
     const share = this.totalBytes === 0 ? 0 : yielded.bytes / this.totalBytes;
     return {
       kind: 'file',
-      state: this.phase,
+      state: isQueued ? 'queued' : this.phase,
       model,
       language,
       priority,
       labels,
-      ...none,
+      lease,
+      epoch: span?.epoch ?? 0,
+      attached: false,
+      generation: 0,
       nextIndex: yielded.segments,
       throughByte: Math.round(share * this.endByte),
       audioEndByte: plan === null ? null : this.endByte,

@@ -18,7 +18,16 @@ import {
   proxyLocalActivities,
   setHandler,
 } from '@temporalio/workflow';
-import { LOG_BYTES_PER_MS, PREPARE_QUEUE, QUERY, REFUSAL, SIGNAL, UPDATE, UPLOAD_MISSING } from './contract.ts';
+import {
+  LOG_BYTES_PER_MS,
+  PLAIN_UPLOAD_BYTES,
+  PREPARE_QUEUE,
+  QUERY,
+  REFUSAL,
+  SIGNAL,
+  UPDATE,
+  UPLOAD_MISSING,
+} from './contract.ts';
 import type {
   Attach,
   AttachAnswer,
@@ -64,7 +73,7 @@ const preparation = proxyActivities<Pick<ControlActivities, 'probeAudio' | 'prep
 });
 type Writing = Pick<ControlActivities, 'surveySpans' | 'finishFile' | 'discardUpload'>;
 const writing = proxyActivities<Writing>({ startToCloseTimeout: '10m', retry: RETRIED });
-const here = proxyLocalActivities<Pick<Writing, 'finishFile'>>(IN_PLACE);
+const here = proxyLocalActivities<Pick<ControlActivities, 'preparePlain' | 'finishFile'>>(IN_PLACE);
 
 /** What comes of a part of the work: an end, or that the workflow is to continue as new. */
 type Outcome = FileEnding | 'rotate';
@@ -92,6 +101,8 @@ async function planOf(run: FileRun): Promise<FilePlan | FileEnding> {
 /** A file that was stopped before it was fetched is fetched now. */
 async function decoded(input: FileInput): Promise<PrepareAnswer> {
   const { ref, uploadId, channels = 'mixed', sourceUrl, restarts = 0 } = input;
+  const plan = await plainly(input);
+  if (plan !== null) return { ok: true, plan };
   try {
     return await preparation.prepareFile({ ref, uploadId, channels });
   } catch (error) {
@@ -99,6 +110,16 @@ async function decoded(input: FileInput): Promise<PrepareAnswer> {
     const fetched = await fetchSource(input);
     return fetched.ok ? preparation.prepareFile({ ref, uploadId, channels }) : fetched;
   }
+}
+
+/** Null: it takes a decoder, or more than a moment. */
+function plainly({ ref, uploadId, uploadBytes, channels, bounds }: FileInput): Promise<FilePlan | null> {
+  const mayBe = bounds.lean === true && uploadBytes <= PLAIN_UPLOAD_BYTES && channels !== 'separate';
+  return inPlace(
+    mayBe,
+    () => here.preparePlain({ ref, uploadId }),
+    () => Promise.resolve(null),
+  );
 }
 
 const isMissing = (error: unknown): boolean =>

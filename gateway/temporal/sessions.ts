@@ -180,16 +180,36 @@ export class TemporalSessions implements SessionsPort {
     return changesOf(this.#client, sessionWorkflowId(ref), signal);
   }
 
-  async startFile(input: FileInput): Promise<void> {
+  async startFile(input: FileInput, waitMs = 0): Promise<ProbedAnswer | null> {
     try {
-      await this.#calls.within(() =>
-        this.#client.workflow.start(WORKFLOW.file, { ...this.#startOptions(input, 'file'), args: [input] }),
-      );
+      if (waitMs > 0) return await this.#startProbed(input, waitMs);
+      const options = { ...this.#startOptions(input, 'file'), args: [input] };
+      await this.#calls.within(() => this.#client.workflow.start(WORKFLOW.file, options));
+      return null;
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
         throw new Failure('session_exists', `a session with the id ${input.ref.id} exists already`);
       }
       throw asOurs(error);
+    }
+  }
+
+  /** Both in one call: where it takes no longer than a moment, in one workflow task. */
+  async #startProbed(input: FileInput, waitMs: number): Promise<ProbedAnswer | null> {
+    try {
+      return await this.#client.withDeadline(Date.now() + waitMs, () =>
+        this.#client.workflow.executeUpdateWithStart<Workflow, ProbedAnswer, []>(UPDATE.probed, {
+          startWorkflowOperation: new WithStartWorkflowOperation(WORKFLOW.file, {
+            ...this.#startOptions(input, 'file'),
+            args: [input],
+            workflowIdConflictPolicy: 'FAIL',
+          }),
+        }),
+      );
+    } catch (error) {
+      // It takes longer, or it could not be started.
+      if (isAway(error) && (await this.exists(input.ref))) return null;
+      throw error;
     }
   }
 

@@ -27,6 +27,7 @@ import type {
   CommitAnswer,
   ControlActivities,
   FetchAnswer,
+  FilePlan,
   FetchArgs,
   FinishFileArgs,
   Lease,
@@ -76,6 +77,8 @@ export class Cast {
   stream: Stream = (_args, cancelled) => untilAborted(cancelled);
   probe: ProbeAnswer = { ok: true };
   decoded: PrepareAnswer = { ok: true, plan: { cuts: [[0]] } };
+  /** What `preparePlain` answers. */
+  plain: FilePlan | null = null;
   probing: Promise<unknown> = Promise.resolve();
   checkpointing: Promise<unknown> = Promise.resolve();
   /** What `writeTranscript` answers of holes, one call after the other; none in the end. */
@@ -241,6 +244,7 @@ export class Stage {
     },
     decodeAudio: () => Promise.reject(new Error('of an earlier version')),
     prepareFile: (args) => this.#of(args.ref.id).prepareFile(args),
+    preparePlain: ({ ref }) => Promise.resolve(this.#of(ref.id).plain),
     planStored: ({ ref }) => {
       const { decoded } = this.#of(ref.id);
       return decoded.ok ? Promise.resolve(decoded.plan) : Promise.reject(new Error('no audio'));
