@@ -607,6 +607,14 @@ export interface TranscriptWritten {
   readonly holes: readonly Span[];
 }
 
+/** The transcript of a file's one span is the file's, unless something is left to be done. */
+export interface FinishWholeArgs {
+  readonly span: WriteTranscriptArgs;
+  readonly meta: TranscriptMeta;
+  /** As in {@link FinishFileArgs}. */
+  readonly uploadId: string | null;
+}
+
 export interface TranscriptMeta {
   readonly id: string;
   readonly tenant: string;
@@ -781,6 +789,8 @@ export interface ControlActivities {
   planStored(args: { readonly ref: SessionRef; readonly facts: VersionFacts }): Promise<FilePlan>;
   /** What earlier runs have finished; what they left of other spans is deleted, and their transcript. */
   surveySpans(args: SurveyArgs): Promise<SpanYield>;
+  /** `writeTranscript` and `finishFile` in one where there are no holes; otherwise the first alone, and not `isWhole`. */
+  finishWhole(args: FinishWholeArgs): Promise<TranscriptWritten & { readonly isWhole: boolean }>;
   /** Joins the finished spans in the order of time; answers the number of segments. */
   finishFile(args: FinishFileArgs): Promise<number>;
 }

@@ -1,6 +1,7 @@
 /** One run of a file's workflow, or of a version's: what is true, what others see of it, what the next run is to know. */
 import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { fileAttributes } from './attributes.ts';
+import { LOG_BYTES_PER_MS } from './contract.ts';
 import type {
   FileInput,
   FilePlan,
@@ -10,9 +11,11 @@ import type {
   SessionState,
   SessionView,
   SpanYield,
+  TranscriptMeta,
   VersionInput,
 } from './contract.ts';
 import type { FileEnding } from './file-ending.ts';
+import { mayBePlain } from './file/plain.ts';
 import { LaneHolder } from './lanes/holder.ts';
 import type { HeldLanes } from './lanes/holder.ts';
 import { NO_FIT, reachesAt, withPoint } from './pace.ts';
@@ -52,10 +55,15 @@ export class FileRun {
   spans: readonly FileSpan[] = [];
   /** Its one span, where that is transcribed in this workflow and has begun. */
   within: SpanWithin | null = null;
+  /** As what lists show it from the beginning. */
+  isListedQueued: boolean;
+  /** Its transcript was written together with its one span's. */
+  isWritten = false;
 
   constructor(input: FileInput | VersionInput, carried: FileState | undefined) {
     this.input = input;
     this.lanes = new LaneHolder(input, carried?.lanes);
+    this.isListedQueued = carried === undefined && input.kind === 'file' && mayBePlain(input);
     const startedAt = workflowInfo().startTime.toISOString();
     this.state = carried ?? {
       plan: null,
@@ -111,6 +119,12 @@ export class FileRun {
     if (!isPassing) upsertSearchAttributes(fileAttributes(phase, this.within !== null));
   }
 
+  /** Lists took it for one that needs no decoder. */
+  prepares(): void {
+    this.isListedQueued = false;
+    upsertSearchAttributes(fileAttributes('preparing'));
+  }
+
   end(ending: FileEnding): void {
     this.ending = ending;
     this.enter(ending.state);
@@ -139,6 +153,26 @@ export class FileRun {
   carry(): FileState {
     const stream = this.within?.state;
     return { ...this.state, lanes: this.lanes.carried, ...(stream === undefined ? {} : { stream }) };
+  }
+
+  metaOf({ state }: Pick<FileEnding, 'state'>): TranscriptMeta {
+    const { ref, model, language } = this.input;
+    const channels = this.state.plan?.cuts.length ?? 1;
+    return {
+      id: ref.id,
+      tenant: ref.tenant,
+      model,
+      language,
+      state,
+      audioMs: this.endByte / LOG_BYTES_PER_MS,
+      ...(channels === 1 ? {} : { channels }),
+      ...(this.version === 1 ? {} : { version: this.version }),
+    };
+  }
+
+  /** Which upload is of no more use once the file is finished; null: none. */
+  get usedUpload(): string | null {
+    return this.input.kind === 'file' && this.state.plan !== null ? this.input.uploadId : null;
   }
 
   #pace(since: { readonly atMs: number; readonly bytes: number }): Pace {

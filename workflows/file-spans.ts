@@ -5,7 +5,9 @@ import type { FileEnding } from './file-ending.ts';
 import { endingOf } from './file-ending.ts';
 import type { FileRun } from './file-run.ts';
 import { undone, withDone } from './plan.ts';
+import { writeWhole } from './file/whole.ts';
 import { SpanWithin } from './session/session.ts';
+import type { Within } from './session/session.ts';
 import { spanInputOf, transcribeSpan } from './spans.ts';
 import type { SpanOptions } from './spans.ts';
 
@@ -72,7 +74,9 @@ export class SpanLanes {
   #transcribe(index: number, span: FileSpan): Promise<SessionResult | 'rotate'> {
     const run = this.#run;
     if (!run.isWhole) return transcribeSpan(run.input, index, span, spanOptions(run));
-    run.within = new SpanWithin(spanInputOf(run.input, index, span, spanOptions(run)), run.state.stream);
+    const { isListedQueued } = run;
+    const within: Within = { isListedQueued, write: (args) => writeWhole(run, args) };
+    run.within = new SpanWithin(spanInputOf(run.input, index, span, spanOptions(run)), run.state.stream, within);
     return run.within.transcribe();
   }
 

@@ -18,16 +18,7 @@ import {
   proxyLocalActivities,
   setHandler,
 } from '@temporalio/workflow';
-import {
-  LOG_BYTES_PER_MS,
-  PLAIN_UPLOAD_BYTES,
-  PREPARE_QUEUE,
-  QUERY,
-  REFUSAL,
-  SIGNAL,
-  UPDATE,
-  UPLOAD_MISSING,
-} from './contract.ts';
+import { LOG_BYTES_PER_MS, PREPARE_QUEUE, QUERY, REFUSAL, SIGNAL, UPDATE, UPLOAD_MISSING } from './contract.ts';
 import type {
   Attach,
   AttachAnswer,
@@ -40,7 +31,6 @@ import type {
   PrepareAnswer,
   ProbedAnswer,
   SessionView,
-  TranscriptMeta,
   VersionInput,
 } from './contract.ts';
 import { fileOfBefore } from './file-before.ts';
@@ -49,6 +39,7 @@ import type { FileEnding } from './file-ending.ts';
 import { FileRun } from './file-run.ts';
 import type { FileState } from './file-run.ts';
 import { SpanLanes, spanOptions } from './file-spans.ts';
+import { mayBePlain } from './file/plain.ts';
 import { fetchSource } from './file/source.ts';
 import { IN_PLACE, RETRIED, inPlace } from './in-place.ts';
 import { joinedSpans, undone } from './plan.ts';
@@ -93,6 +84,9 @@ async function planOf(run: FileRun): Promise<FilePlan | FileEnding> {
     run.probe = await preparation.probeAudio({ ref, uploadId });
     if (!run.probe.ok) return { state: 'failed', reason: run.probe.reason, detail: run.probe.detail };
   }
+  const plain = await plainly(input);
+  if (plain !== null) return plain;
+  if (mayBePlain(input)) run.prepares();
   const prepared = await decoded(input);
   if (!prepared.ok) return { state: 'failed', reason: prepared.reason, detail: prepared.detail };
   return prepared.plan;
@@ -101,8 +95,6 @@ async function planOf(run: FileRun): Promise<FilePlan | FileEnding> {
 /** A file that was stopped before it was fetched is fetched now. */
 async function decoded(input: FileInput): Promise<PrepareAnswer> {
   const { ref, uploadId, channels = 'mixed', sourceUrl, restarts = 0 } = input;
-  const plan = await plainly(input);
-  if (plan !== null) return { ok: true, plan };
   try {
     return await preparation.prepareFile({ ref, uploadId, channels });
   } catch (error) {
@@ -113,10 +105,10 @@ async function decoded(input: FileInput): Promise<PrepareAnswer> {
 }
 
 /** Null: it takes a decoder, or more than a moment. */
-function plainly({ ref, uploadId, uploadBytes, channels, bounds }: FileInput): Promise<FilePlan | null> {
-  const mayBe = bounds.lean === true && uploadBytes <= PLAIN_UPLOAD_BYTES && channels !== 'separate';
+function plainly(input: FileInput): Promise<FilePlan | null> {
+  const { ref, uploadId } = input;
   return inPlace(
-    mayBe,
+    mayBePlain(input),
     () => here.preparePlain({ ref, uploadId }),
     () => Promise.resolve(null),
   );
@@ -162,6 +154,7 @@ async function repair(run: FileRun): Promise<{ tries: number; open: readonly Fil
 
 /** Writes the transcript of what is done; the upload is of no more use once its audio is stored. */
 async function finish(run: FileRun, ending: FileEnding): Promise<void> {
+  if (run.isWritten) return;
   const { state, spans, input, version } = run;
   const { done } = state.yielded;
   const { tries, open } =
@@ -173,8 +166,8 @@ async function finish(run: FileRun, ending: FileEnding): Promise<void> {
     done,
     repairs: { firstSpan: spans.length, spans: tries },
     holes: joinedSpans([...open, ...left]),
-    meta: metaOf(run, ending),
-    uploadId: input.kind === 'file' && state.plan !== null ? input.uploadId : null,
+    meta: run.metaOf(ending),
+    uploadId: run.usedUpload,
   };
   const segments = await inPlace(
     run.isBrief,
@@ -182,22 +175,6 @@ async function finish(run: FileRun, ending: FileEnding): Promise<void> {
     () => writing.finishFile(args),
   );
   run.yields({ ...run.state.yielded, segments });
-}
-
-function metaOf({ input, version, endByte, state }: FileRun, ending: FileEnding): TranscriptMeta {
-  const { model, language } = input;
-  const { id, tenant } = input.ref;
-  const channels = state.plan?.cuts.length ?? 1;
-  return {
-    id,
-    tenant,
-    model,
-    language,
-    state: ending.state,
-    audioMs: endByte / LOG_BYTES_PER_MS,
-    ...(channels === 1 ? {} : { channels }),
-    ...(version === 1 ? {} : { version }),
-  };
 }
 
 /** A file that failed has no transcript; its upload is kept where it may go on with it. */

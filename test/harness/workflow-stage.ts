@@ -30,6 +30,7 @@ import type {
   FilePlan,
   FetchArgs,
   FinishFileArgs,
+  FinishWholeArgs,
   Lease,
   MergeArgs,
   PrepareAnswer,
@@ -64,6 +65,7 @@ export class Cast {
   readonly transcripts: WriteTranscriptArgs[] = [];
   readonly merges: MergeArgs[] = [];
   readonly finishes: FinishFileArgs[] = [];
+  readonly wholes: Omit<FinishWholeArgs, 'span'>[] = [];
   readonly surveys: SurveyArgs[] = [];
   readonly prepared: PrepareArgs[] = [];
   /** What `surveySpans` finds. */
@@ -258,6 +260,14 @@ export class Stage {
       const { finishes, transcripts, found } = this.#of(args.ref.id);
       finishes.push(args);
       return Promise.resolve(transcripts.reduce((sum, { segmentCount }) => sum + segmentCount, found.segments));
+    },
+    finishWhole: async ({ span, ...args }) => {
+      const cast = this.#of(span.ref.id);
+      await cast.writing();
+      cast.transcripts.push(span);
+      cast.wholes.push(args);
+      const holes = cast.holes.shift() ?? [];
+      return { segments: span.segmentCount, holes, isWhole: holes.length === 0 };
     },
     mergeSpans: (args) => {
       const { merges, transcripts } = this.#of(args.ref.id);

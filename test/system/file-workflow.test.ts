@@ -114,7 +114,8 @@ describe('a file', () => {
       expect(await here.activitiesOf(handle)).toEqual(['allocateWorker', 'streamChunks']);
       expect(cast.streams).toMatchObject([{ workflowId: handle.workflowId, kind: 'span' }]);
       expect(cast.transcripts).toMatchObject([{ span: 0, tail: [{ index: 0 }], segmentCount: 1 }]);
-      expect(cast.finishes).toMatchObject([{ done: { next: 1, open: [] }, uploadId: 'u' }]);
+      expect(cast.wholes).toMatchObject([{ uploadId: 'u', meta: { state: 'completed', audioMs: 1000 } }]);
+      expect(cast.finishes).toEqual([]);
       const { events } = await handle.fetchHistory();
       expect(events?.some((event) => event.startChildWorkflowExecutionInitiatedEventAttributes)).toBe(false);
     });
@@ -125,6 +126,27 @@ describe('a file', () => {
       const handle = await here.startFile(fileInput(cast, { bounds }));
       expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 1 });
       expect(await here.activitiesOf(handle)).toEqual(['prepareFile', 'allocateWorker', 'streamChunks']);
+    });
+
+    on('is written by activities where that cannot be done at once', async (here, cast) => {
+      cast.plain = planOf(1);
+      cast.stream = endingWith;
+      let writes = 0;
+      cast.writing = () => ((writes += 1) === 1 ? Promise.reject(new Error('storage is away')) : Promise.resolve());
+      const handle = await here.startFile(fileInput(cast, { bounds }));
+      expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 1 });
+      expect(await here.activitiesOf(handle)).toEqual(['allocateWorker', 'streamChunks', 'writeTranscript']);
+      expect(cast.finishes).toMatchObject([{ done: { next: 1, open: [] }, uploadId: 'u' }]);
+    });
+
+    on('has its holes transcribed again, alone', async (here, cast) => {
+      cast.plain = planOf(1);
+      cast.holes.push([{ fromByte: 100, toByte: 9000 }]);
+      cast.stream = endingWith;
+      const handle = await here.startFile(fileInput(cast, { bounds }));
+      expect(await resultOf(handle)).toMatchObject({ state: 'completed' });
+      expect(cast.streams.slice(1)).toMatchObject([{ fromByte: 100, toByte: 9000 }]);
+      expect(cast.finishes).toMatchObject([{ repairs: { firstSpan: 1, spans: 1 }, holes: [] }]);
     });
 
     on('is shown as queued until it has a worker', async (here, cast) => {

@@ -81,19 +81,27 @@ function beside(course: Promise<unknown>): void {
   });
 }
 
+/** A file whose one span is transcribed in its own workflow. */
+export interface Within {
+  /** Lists show it as queued already. */
+  readonly isListedQueued: boolean;
+  /** Writes the span's transcript. */
+  write(args: WriteTranscriptArgs): Promise<TranscriptWritten>;
+}
+
 /** One run of the workflow: its state, and how commands change it. */
 class StreamRun {
   state: StreamState;
   readonly input: StreamInput;
-  /** The workflow is a file's, which tells of itself but where its span waits or has a worker. */
-  readonly #isWithin: boolean;
+  /** The workflow is a file's, which tells of itself but where its span waits or has a worker, and writes its transcript. */
+  readonly within: Within | null;
   /** Requests for a slot that came to nothing, one after the other. */
   refusedLeases = 0;
   #checkpointing = false;
 
-  constructor(input: StreamInput, carried: StreamState | undefined, isWithin = false) {
+  constructor(input: StreamInput, carried: StreamState | undefined, within: Within | null = null) {
     this.input = input;
-    this.#isWithin = isWithin;
+    this.within = within;
     this.state = carried === undefined ? initialState(input, Date.now()) : carriedState(carried);
   }
 
@@ -106,7 +114,7 @@ class StreamRun {
   /** A span's transcript is written in a moment: lists need not see that. */
   get #isPassing(): boolean {
     const { name } = this.state.phase;
-    if (this.#isWithin) return name !== 'queued' && name !== 'streaming';
+    if (this.within !== null) return name !== 'queued' && name !== 'streaming';
     return name === 'closing' && this.input.kind === 'span' && this.input.bounds.inPlace === true;
   }
 
@@ -366,7 +374,8 @@ async function close(run: StreamRun, phase: Extract<Phase, { name: 'closing' }>)
 
 /** What of the audio has no text is transcribed again, alone, before the transcript is written. */
 async function writeRepaired(run: StreamRun, args: WriteTranscriptArgs): Promise<TranscriptWritten> {
-  const { input } = run;
+  const { input, within } = run;
+  if (within !== null) return within.write(args);
   if (input.kind === 'span') {
     return inPlace(
       input.bounds.inPlace === true,
@@ -454,12 +463,12 @@ export function span(input: SpanInput, carried?: StreamState): Promise<SessionRe
 /** The one span of a file, in the file's own workflow: by the same code. */
 export class SpanWithin {
   readonly #run: StreamRun;
-  readonly #isNew: boolean;
+  readonly #isListed: boolean;
 
   /** @param carried what the run before has left. */
-  constructor(input: SpanInput, carried: StreamState | undefined) {
-    this.#run = new StreamRun(input, carried, true);
-    this.#isNew = carried === undefined;
+  constructor(input: SpanInput, carried: StreamState | undefined, within: Within) {
+    this.#run = new StreamRun(input, carried, within);
+    this.#isListed = carried !== undefined || within.isListedQueued;
   }
 
   /** Plain JSON: carried through continue-as-new. */
@@ -471,7 +480,7 @@ export class SpanWithin {
   async transcribe(): Promise<SessionResult | 'rotate'> {
     const run = this.#run;
     serve(run);
-    if (this.#isNew) run.publish();
+    if (!this.#isListed) run.publish();
     run.checkpointWhenDue();
     try {
       return (await runPhases(run)) === 'rotate' ? 'rotate' : resultOf(run.state, run.input);
