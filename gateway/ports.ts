@@ -163,6 +163,8 @@ export interface SessionsPort {
   /** The decoder's verdict, or null when it takes longer than `waitMs`. */
   probed(ref: SessionRef, waitMs: number): Promise<ProbedAnswer | null>;
   view(ref: SessionRef): Promise<SessionView>;
+  /** The same, at less cost where the session is over. */
+  look(ref: SessionRef): Promise<SessionView>;
   cancel(ref: SessionRef): Promise<void>;
   /** Another worker is to go on at the next segment boundary. */
   handOver(ref: SessionRef): Promise<void>;

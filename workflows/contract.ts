@@ -272,6 +272,8 @@ export interface SessionResult {
   readonly audioMs: number;
   /** Stretches of the audio log of which no recogniser could make text. */
   readonly holes?: readonly Span[];
+  /** As it was seen last: whoever looks at it later need not ask its workflow. Absent: a span, or an earlier version's. */
+  readonly view?: SessionView;
 }
 
 /** How a file ended; one that was `stopped` may go on. */

@@ -256,7 +256,7 @@ async function work(input: Input, carried: FileState | undefined): Promise<FileR
   // One that was stopped may go on: it has not come to its end.
   if (input.kind === 'file' && state !== 'stopped') await announceEnd(input, { state, ...rest });
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
-  return { state, ...rest };
+  return { state, ...rest, view: run.view() };
 }
 
 /** History is long enough: what was asked for meanwhile is heard by the next run. */

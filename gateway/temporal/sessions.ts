@@ -33,6 +33,7 @@ import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionFilter, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
 import { Calls } from './calls.ts';
 import { changesOf } from './changes.ts';
+import { lastView } from './last-view.ts';
 import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
 import { Turn } from './turn.ts';
 import { Visibility } from './visibility.ts';
@@ -157,6 +158,11 @@ export class TemporalSessions implements SessionsPort {
 
   view(ref: SessionRef): Promise<SessionView> {
     return this.#calls.ask(() => this.#handle(ref).query<SessionView>(QUERY.view));
+  }
+
+  async look(ref: SessionRef): Promise<SessionView> {
+    const left = await this.#calls.ask(() => lastView(this.#client, sessionWorkflowId(ref)));
+    return left ?? this.view(ref);
   }
 
   async result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult> {

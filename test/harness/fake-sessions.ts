@@ -303,6 +303,10 @@ export class FakeSessions implements SessionsPort, ErasuresPort {
     return this.probeAnswer;
   }
 
+  look(ref: SessionRef): Promise<SessionView> {
+    return this.view(ref);
+  }
+
   async view(ref: SessionRef): Promise<SessionView> {
     await Promise.resolve();
     this.#note('view', { ref });

@@ -63,6 +63,7 @@ describe('a file', () => {
       detail: null,
       segments: 5,
       audioMs: 5000,
+      view: await here.view(handle),
     });
     expect(most()).toBe(2);
     expect(cast.streams.map(({ fromByte }) => fromByte).sort((a, b) => a - b)).toEqual([

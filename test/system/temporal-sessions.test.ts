@@ -61,6 +61,9 @@ on(
     await sessions.attach(input, attach('c1'));
     const { workflowId } = await cast.begun(1);
     await here.commit(workflowId, { epoch: 1, segments: [segment(0)], throughByte: 32_000 });
+    const running = await sessions.look(input.ref);
+    expect(running).toMatchObject({ state: 'streaming', nextIndex: 1 });
+    expect(running).toEqual(await sessions.view(input.ref));
     await sessions.cancel(input.ref);
     const ended = await sessions.result(input.ref, AbortSignal.timeout(10_000));
     expect(ended).toMatchObject({ state: 'cancelled', segments: 1 });
@@ -68,7 +71,9 @@ on(
     await sessions.detach(input.ref, 'c1');
     await sessions.finishAudio(input.ref, 1);
     await sessions.workerLost(workflowId, 1, 'late');
-    expect(await sessions.view(input.ref)).toMatchObject({ state: 'cancelled', lease: null });
+    const over = await sessions.view(input.ref);
+    expect(over).toMatchObject({ state: 'cancelled', lease: null });
+    expect(await sessions.look(input.ref)).toEqual(over);
     expect(await sessions.segments(input.ref, 0)).toMatchObject({ segments: [{ index: 0 }] });
   },
 );
@@ -82,6 +87,7 @@ on('an attach with another format is refused as such', async ({ sessions, input 
 
 on('a session that is not there is not found', async ({ sessions, input }) => {
   expect(await failing(sessions.view(input.ref))).toBe('not_found');
+  expect(await failing(sessions.look(input.ref))).toBe('not_found');
   expect(await failing(sessions.segments(input.ref, 0))).toBe('not_found');
   expect(await failing(sessions.cancel(input.ref))).toBe('not_found');
   expect(await failing(sessions.result(input.ref, AbortSignal.timeout(5000)))).toBe('not_found');
@@ -96,6 +102,26 @@ on('a file is started once, and its verdict is had', async ({ sessions, cast, fi
   expect(await sessions.probed(file.ref, 5000)).toEqual(verdict);
   expect(await sessions.result(file.ref, AbortSignal.timeout(5000))).toMatchObject({ reason: 'empty_audio' });
   expect(await failing(sessions.startFile(file))).toBe('session_exists');
+});
+
+on('a file is started and its verdict had in one call', async ({ here, sessions, cast, file }) => {
+  const plain = { ...file, bounds: { ...file.bounds, inPlace: true, lean: true } as const };
+  cast.plain = { cuts: [[0, 32_000]] };
+  expect(await sessions.startFile(plain, 5000)).toMatchObject({ ok: true, view: { spans: { done: 0, total: 1 } } });
+  expect(await failing(sessions.startFile(plain, 5000))).toBe('session_exists');
+  const { workflowId } = await cast.begun(1);
+  const { events = [] } = await here.client.workflow.getHandle(workflowId).fetchHistory();
+  const tasks = events?.filter(({ workflowTaskCompletedEventAttributes: task }) => task) ?? [];
+  // One until its worker was asked for, and one until that worker was told to stream.
+  expect(tasks.length).toBe(2);
+});
+
+on('a file whose verdict takes longer is started all the same', async ({ sessions, cast, file }) => {
+  const probe = Promise.withResolvers<undefined>();
+  cast.probing = probe.promise;
+  expect(await sessions.startFile(file, 200)).toBeNull();
+  expect(await failing(sessions.startFile(file, 200))).toBe('session_exists');
+  probe.resolve(undefined);
 });
 
 on('a verdict that takes longer is null', async ({ sessions, cast, file }) => {

@@ -444,7 +444,8 @@ async function runStream(input: StreamInput, run: StreamRun): Promise<SessionRes
   if (how === 'rotate') {
     return await continueAsNew<(input: StreamInput, state: StreamState) => Promise<SessionResult>>(input, run.state);
   }
-  return resultOf(run.state, input);
+  const result = resultOf(run.state, input);
+  return input.kind === 'live' ? { ...result, view: viewOf(run.state, input) } : result;
 }
 
 /** A live session: one client's stream of audio, through however many connections, workers and gateways. */
