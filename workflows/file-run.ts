@@ -193,7 +193,8 @@ export class FileRun {
     const isQueued = this.phase === 'streaming' && span?.phase.name === 'queued';
     const channels = plan?.cuts.length ?? 1;
     // Of several channels the share that is done is told on the scale of the longest.
-    const share = this.totalBytes === 0 ? 0 : yielded.bytes / this.totalBytes;
+    const bytes = Math.max(yielded.bytes, span?.throughByte ?? 0);
+    const share = this.totalBytes === 0 ? 0 : bytes / this.totalBytes;
     return {
       kind: 'file',
       state: isQueued ? 'queued' : this.phase,
@@ -205,7 +206,7 @@ export class FileRun {
       epoch: span?.epoch ?? 0,
       attached: false,
       generation: 0,
-      nextIndex: yielded.segments,
+      nextIndex: Math.max(yielded.segments, span?.nextIndex ?? 0),
       throughByte: Math.round(share * this.endByte),
       audioEndByte: plan === null ? null : this.endByte,
       reason: this.ending?.reason ?? null,
