@@ -14,6 +14,7 @@ import { Failure } from './failures.ts';
 import { LiveServer } from './live/server.ts';
 import { refuseForeign } from './origin.ts';
 import type { Gateway } from './ports.ts';
+import { Requests } from './requests.ts';
 import { healthRoutes } from './rest/health.ts';
 import { openApiDocument } from './rest/openapi.ts';
 import { problemHandler } from './rest/problem.ts';
@@ -37,9 +38,10 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   const ending = new AbortController();
   // As many listen as wait for a transcript.
   setMaxListeners(0, ending.signal);
-  const live = new LiveServer(gateway);
+  const requests = new Requests(gateway.settings.tenantRequestsPerS);
+  const live = new LiveServer(gateway, requests);
   const streams = new EventStreams(gateway, ending.signal);
-  const http = createServer(buildApp(gateway, live, streams, ending.signal));
+  const http = createServer(buildApp(gateway, live, streams, requests, ending.signal));
   // An upload may take as long as it likes, as long as it moves.
   http.requestTimeout = 0;
   http.timeout = gateway.settings.uploadStallMs;
@@ -57,7 +59,13 @@ export function buildGateway(gateway: Gateway): GatewayServer {
   return { http, live, streams, drain };
 }
 
-function buildApp(gateway: Gateway, live: LiveServer, streams: EventStreams, ending: AbortSignal): Express {
+function buildApp(
+  gateway: Gateway,
+  live: LiveServer,
+  streams: EventStreams,
+  requests: Requests,
+  ending: AbortSignal,
+): Express {
   const isDraining = (): boolean => ending.aborted;
   const app = express();
   app.disable('x-powered-by');
@@ -79,13 +87,13 @@ function buildApp(gateway: Gateway, live: LiveServer, streams: EventStreams, end
     next();
   });
   app.use(healthRoutes(gateway, isDraining));
-  app.use('/v1', openAiRoutes(gateway, ending));
-  app.use('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending }));
-  app.use('/v1', (_request, _response, next) => {
+  app.use('/v1', openAiRoutes(gateway, requests, ending));
+  app.use('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending }, requests));
+  app.use('/v1', requests.counted, (_request, _response, next) => {
     if (isDraining()) throw new Failure('shutting_down', 'this gateway ends: ask again');
     next();
   });
-  app.use('/client', kaldiRoutes(gateway, live));
+  app.use('/client', kaldiRoutes(gateway, live, requests));
   for (const [prefix, routes] of apiRoutes(gateway, streams)) app.use(prefix, routes);
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
   app.use('/docs', referenceRoutes());

@@ -51,6 +51,7 @@ export const FAILURES = {
   idempotency_mismatch: row(false, 422, 4422, 'an Idempotency-Key that was used for another request'),
   not_presignable: row(false, 501, 4451, 'a presigned upload, where the storage signs no addresses'),
   slow_reader: row(true, 429, 4429, 'a client that does not read what it is sent'),
+  rate_limit: row(true, 429, 1008, 'more requests, or tiny messages, than are taken in a time'),
   tenant_limit: row(true, 429, 1013, 'more live sessions of one tenant than are allowed to be open'),
   internal: row(true, 500, 1011, 'a fault of the service'),
   engine_failed: row(false, 500, 4425, 'the recogniser failed again and again'),

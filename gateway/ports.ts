@@ -247,6 +247,10 @@ export interface GatewaySettings {
   readonly sendAheadMs: number;
   readonly maxQueue: number;
   readonly maxTenantSessions: number;
+  /** On the average; ten seconds' worth may come at once. */
+  readonly tenantRequestsPerS: number;
+  /** Messages of less than 32 bytes that one connection may send; counted as {@link tenantRequestsPerS}. */
+  readonly tinyMessagesPerS: number;
   readonly maxUploadBytes: number;
   readonly uploadStallMs: number;
   /** How long an upload that starts no session is kept. */

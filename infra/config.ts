@@ -282,6 +282,14 @@ const settings = {
     integer(1, 10_000_000).default(10_000),
     'live sessions of one tenant that may be open; more are refused with tenant_limit',
   ),
+  LONGHAND_TENANT_REQUESTS_PER_S: setting(
+    integer(1, 1_000_000).default(1000),
+    'requests of one tenant, new WebSockets among them, that a gateway takes a second on the average, ten seconds’ worth at once; more are refused with rate_limit',
+  ),
+  LONGHAND_TINY_MESSAGES_PER_S: setting(
+    integer(1, 1_000_000).default(1000),
+    'messages of less than 32 bytes (1 ms of audio) that one live connection may send a second on the average, ten seconds’ worth at once; who sends more is closed with rate_limit',
+  ),
   LONGHAND_MAX_EVENT_STREAMS: setting(
     integer(1, 1_000_000).default(1000),
     'readers of sessions’ events that a gateway takes; more are refused with too_many_streams',

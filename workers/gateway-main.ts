@@ -58,6 +58,8 @@ function settingsOf(config: Config): GatewaySettings {
     sendAheadMs: config.LONGHAND_SEND_AHEAD_MS,
     maxQueue: config.LONGHAND_MAX_QUEUE,
     maxTenantSessions: config.LONGHAND_MAX_TENANT_SESSIONS,
+    tenantRequestsPerS: config.LONGHAND_TENANT_REQUESTS_PER_S,
+    tinyMessagesPerS: config.LONGHAND_TINY_MESSAGES_PER_S,
     maxUploadBytes: config.LONGHAND_MAX_UPLOAD_BYTES,
     uploadStallMs: config.LONGHAND_UPLOAD_STALL_MS,
     uploadTtlMs: config.LONGHAND_UPLOAD_TTL_MS,

@@ -40,6 +40,8 @@ import { TemporalRetention } from './retention.ts';
 
 const WORKFLOWS = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
 const TEMPORAL_LIMIT_MS = 60_000;
+/** How late an activity may learn that nobody wants it any more: else 8 s to 24 s, by its heartbeat timeout. */
+const HEARTBEAT_THROTTLE = '1s';
 
 /** @throws ConfigError that says what is wrong with the policy file, and what is allowed */
 async function readPolicies(config: Config): Promise<Record<string, Policy>> {
@@ -140,6 +142,7 @@ await runProcess('orchestrator', async (config, log) => {
     connection,
     namespace: config.LONGHAND_TEMPORAL_NAMESPACE,
     shutdownGraceTime: config.LONGHAND_DRAIN_MS,
+    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
   };
   const control = await Worker.create({
     ...shared,

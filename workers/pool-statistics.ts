@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 // CommonJS whose names Node does not find by itself.
 import proto from '@temporalio/proto';
 import type { PoolStatisticsPort, ReportedWorker } from '../activities/scaling.ts';
+import { Calls } from '../gateway/temporal/calls.ts';
 import { Visibility } from '../gateway/temporal/visibility.ts';
 import { poolQueue, SIGNAL, workerWorkflowId } from '../workflows/contract.ts';
 
@@ -15,13 +16,13 @@ const milliseconds = (time: Seconds): number =>
 export class PoolStatistics implements PoolStatisticsPort {
   readonly #client: Client;
   readonly #visibility: Visibility;
-  readonly #deadlineMs: number;
+  readonly #calls: Calls;
 
   /** @param deadlineMs longest wait for one answer. */
   constructor(client: Client, deadlineMs: number) {
     this.#client = client;
     this.#visibility = new Visibility(client);
-    this.#deadlineMs = deadlineMs;
+    this.#calls = new Calls(client, deadlineMs);
   }
 
   /**
@@ -29,7 +30,7 @@ export class PoolStatistics implements PoolStatisticsPort {
    * task of a session that has ended counts until a worker polls it. Who has just begun to wait is in the list of those who do.
    */
   queue(model: string) {
-    return this.#ask(async () => {
+    return this.#calls.within(async () => {
       const [counted, listed] = await Promise.all([this.#counted(model), this.#visibility.waiting(model, Date.now())]);
       return {
         sessions: Math.max(counted.sessions, listed.sessions),
@@ -54,7 +55,7 @@ export class PoolStatistics implements PoolStatisticsPort {
   }
 
   workers(model: string): Promise<ReportedWorker[]> {
-    return this.#ask(async () => {
+    return this.#calls.within(async () => {
       const workers = await this.#visibility.workers(model);
       return workers.map(({ workerId, host, pid, slots, draining, sessions, startedAt, readyAt = startedAt }) => ({
         ...{ workerId, host, pid, slots, draining, sessions },
@@ -64,14 +65,10 @@ export class PoolStatistics implements PoolStatisticsPort {
   }
 
   ended(model: string, sinceMs: number) {
-    return this.#ask(() => this.#visibility.ended(model, sinceMs));
+    return this.#calls.within(() => this.#visibility.ended(model, sinceMs));
   }
 
   async drain(workerId: string): Promise<void> {
-    await this.#ask(() => this.#client.workflow.getHandle(workerWorkflowId(workerId)).signal(SIGNAL.drain));
-  }
-
-  #ask<T>(call: () => Promise<T>): Promise<T> {
-    return this.#client.withDeadline(Date.now() + this.#deadlineMs, call);
+    await this.#calls.within(() => this.#client.workflow.getHandle(workerWorkflowId(workerId)).signal(SIGNAL.drain));
   }
 }

@@ -4,11 +4,13 @@ import type { Conversation, Line, Meeting, SessionLine, SessionTalk } from '../d
 import { asFailure, Failure } from '../failures.ts';
 import type { ClientMessage, LiveRequest, ServerMessage } from '../protocol.ts';
 import type { ClientLinkEvents, SessionClient } from './session-client.ts';
+import { Rate } from '../rate.ts';
 import { give, SessionPart } from './session-part.ts';
 
 export interface ClientLinkSettings {
   readonly clientBufferBytes: number;
   readonly keepaliveMs: number;
+  readonly tinyMessagesPerS: number;
 }
 
 /** Close reasons hold at most 123 bytes (RFC 6455, 5.5). */
@@ -17,6 +19,12 @@ const CLOSE_LIMIT_MS = 10_000;
 const NORMAL_CLOSE = 1000;
 /** What can wait is sent in pieces of this size, so that also a slow reader is seen to read. */
 const PIECE_BYTES = 65_536;
+
+/**
+ * Of so many bytes on it is the audio in messages that is bounded, by holding the client back: 1 ms of the audio log. Below, it
+ * is the work that each costs.
+ */
+const TINY_BYTES = 32;
 
 /** Why nothing is read: the session is not open yet, or has no room, or the conversation has none; of several sessions, which one. */
 type Hold = 'opening' | 'session' | 'conversation' | SessionPart;
@@ -28,6 +36,7 @@ export class ClientLink implements Line, SessionClient {
   readonly #pinger: NodeJS.Timeout;
   readonly #conversation: Conversation;
   readonly #asks: (request: LiveRequest, client: SessionClient) => void;
+  readonly #tiny: Rate;
   readonly #holds = new Set<Hold>();
   /** What the conversation was told of those that are not its own. */
   #pressed = true;
@@ -60,8 +69,10 @@ export class ClientLink implements Line, SessionClient {
     this.#socket = socket;
     this.#settings = settings;
     this.#asks = asks;
+    this.#tiny = new Rate(settings.tinyMessagesPerS);
     this.#hold('opening', true);
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    socket.on('ping', (data) => this.#count(data));
     socket.on('pong', () => (this.#heardAtMs = performance.now()));
     socket.on('close', () => this.#closed());
     this.#pinger = setInterval(() => this.#checkAlive(), settings.keepaliveMs);
@@ -240,8 +251,22 @@ export class ClientLink implements Line, SessionClient {
 
   #receive(data: RawData, isBinary: boolean): void {
     this.#heardAtMs = performance.now();
-    if (this.#closing || !(data instanceof Buffer)) return;
+    if (!(data instanceof Buffer)) return;
+    this.#count(data);
+    if (this.#closing) return;
     this.#try(() => this.#conversation.hear(data, isBinary));
+  }
+
+  /** A flood of messages with next to nothing in them is ended. */
+  #count(data: Buffer): void {
+    if (this.#closing || data.length >= TINY_BYTES || this.#tiny.take()) return;
+    const { tinyMessagesPerS } = this.#settings;
+    this.fail(
+      new Failure(
+        'rate_limit',
+        `more than ${tinyMessagesPerS} messages a second of less than ${TINY_BYTES} bytes came: put more audio into each`,
+      ),
+    );
   }
 
   #checkAlive(): void {

@@ -16,6 +16,8 @@ import type { Gateway } from '../ports.ts';
 import { refuseForeign } from '../origin.ts';
 import { targetOf } from '../protocol.ts';
 import type { LiveRequest } from '../protocol.ts';
+import type { Requests } from '../requests.ts';
+import { retryAfter } from '../rest/problem.ts';
 import { webhookFor } from '../webhooks/target.ts';
 import { ClientLink } from './client-link.ts';
 import type { SessionClient } from './session-client.ts';
@@ -45,6 +47,7 @@ const dialSchema = z.object({
 
 export class LiveServer {
   readonly #gateway: Gateway;
+  readonly #requests: Requests;
   readonly #dialects: ReadonlyMap<string, Dialect>;
   readonly #clients: WebSocketServer;
   readonly #workers: WebSocketServer;
@@ -55,8 +58,9 @@ export class LiveServer {
   readonly #notices: QueueNotices;
   #draining = false;
 
-  constructor(gateway: Gateway) {
+  constructor(gateway: Gateway, requests: Requests) {
     this.#gateway = gateway;
+    this.#requests = requests;
     this.#notices = new QueueNotices(gateway.sessions, gateway.pools, gateway.log);
     this.#dialects = new Map(dialectsOf(gateway).map((dialect) => [dialect.path, dialect]));
     const options = { noServer: true, perMessageDeflate: false, clientTracking: false } as const;
@@ -104,6 +108,7 @@ export class LiveServer {
       return;
     }
     try {
+      this.#requests.count();
       this.#meetings.set(request, dialect.meet({ ...targetOf(request.url), headers, protocols: offered(headers) }));
     } catch (error) {
       refuseUpgrade(socket, asFailure(error), dialect);
@@ -242,6 +247,7 @@ function refuseUpgrade(socket: Duplex, failure: Failure, dialect?: Dialect): voi
   };
   const { contentType, body, headers = {} } = refusal;
   const head = [`HTTP/1.1 ${row.httpStatus} Refused`, `Content-Type: ${contentType}`, 'Connection: close'];
-  head.push(...Object.entries(headers).map(([name, value]) => `${name}: ${value}`));
+  const all = { ...retryAfter(row.httpStatus), ...headers };
+  head.push(...Object.entries(all).map(([name, value]) => `${name}: ${value}`));
   socket.end([...head, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'));
 }

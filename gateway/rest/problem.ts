@@ -5,17 +5,21 @@ import type { FailureType } from '../failures.ts';
 import type { Log } from '../ports.ts';
 
 /** A client that is told to come later is told when. */
-export const RETRY_AFTER_S = 2;
+const RETRY_AFTER_S = 2;
 const LOGGED: readonly FailureType[] = ['internal', 'storage_full', 'storage_corruption'];
+
+/** Headers of an answer of this status. */
+export const retryAfter = (status: number): Readonly<Record<string, string>> =>
+  status === 503 || status === 429 ? { 'Retry-After': String(RETRY_AFTER_S) } : {};
 
 /** A fault that an operator must hear of. */
 export const isLogged = ({ type }: Failure): boolean => LOGGED.includes(type);
 
 export function sendProblem(request: Request, response: Response, failure: Failure): void {
   const { httpStatus } = failure.row;
-  if (httpStatus === 503 || httpStatus === 429) response.setHeader('Retry-After', RETRY_AFTER_S);
   response
     .status(httpStatus)
+    .set(retryAfter(httpStatus))
     .type('application/problem+json')
     .send(JSON.stringify(problemOf(failure, request.path)));
 }

@@ -52,6 +52,8 @@ const settings: GatewaySettings = {
   sendAheadMs: 30_000,
   maxQueue: 1000,
   maxTenantSessions: 1000,
+  tenantRequestsPerS: 1000,
+  tinyMessagesPerS: 1000,
   origins: { allowedHosts: [], allowedOrigins: ['https://desk.example'] },
   uploadStallMs: 60_000,
   uploadTtlMs: 3_600_000,

@@ -48,11 +48,15 @@ import type {
   WriteTranscriptArgs,
 } from '../../workflows/contract.ts';
 import type { FileInput, LiveInput } from '../../workflows/contract.ts';
+import type { EraseActivities } from '../../workflows/erase/contract.ts';
+import type { RetentionActivities } from '../../workflows/retention/contract.ts';
 import type { ApplyArgs, ObserveArgs, ScalingActivities } from '../../workflows/pool/contract.ts';
 import { DELIVERY_QUEUE } from '../../workflows/webhook/contract.ts';
 import type { DeliverArgs, DeliveryActivities, DeliveryOutcome } from '../../workflows/webhook/contract.ts';
 import { attach } from '../workflows/session/given.ts';
 import { programOfWheel } from './wheel.ts';
+
+type ErasingActivities = EraseActivities & Pick<RetentionActivities, 'retentionOf'>;
 
 type Stream = (args: StreamArgs, cancelled: AbortSignal) => Promise<StreamOutcome>;
 
@@ -157,6 +161,8 @@ export class Stage {
   readonly #casts = new Map<string, Cast>();
   /** What pools' scalers see and do. */
   scaling: ScalingActivities | null = null;
+  /** What deletions find. */
+  erasing: ErasingActivities | null = null;
   #workers: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
 
   private constructor(env: TestWorkflowEnvironment) {
@@ -190,7 +196,7 @@ export class Stage {
       shutdownGraceTime: 100,
       shutdownForceTime: 2000,
     };
-    const control = { ...this.#control, ...this.#scaling };
+    const control = { ...this.#control, ...this.#scaling, ...this.#erasing };
     const workers = await Promise.all([
       Worker.create({ ...worker, taskQueue: CONTROL_QUEUE, workflowBundle, activities: control }),
       Worker.create({ ...worker, taskQueue: PREPARE_QUEUE, activities: { ...this.#control } }),
@@ -288,6 +294,19 @@ export class Stage {
     observePool: (args: ObserveArgs) => this.#scaler().observePool(args),
     applyDecision: (args: ApplyArgs) => this.#scaler().applyDecision(args),
   };
+
+  readonly #erasing: ErasingActivities = {
+    endSession: (args) => this.#eraser().endSession(args),
+    eraseObjects: (args) => this.#eraser().eraseObjects(args),
+    eraseHistories: (args) => this.#eraser().eraseHistories(args),
+    eraseStray: (args) => this.#eraser().eraseStray(args),
+    retentionOf: (tenant) => this.#eraser().retentionOf(tenant),
+  };
+
+  #eraser(): ErasingActivities {
+    if (this.erasing === null) throw ApplicationFailure.nonRetryable('nobody plays a deletion');
+    return this.erasing;
+  }
 
   #scaler(): ScalingActivities {
     if (this.scaling === null) throw ApplicationFailure.nonRetryable('nobody plays a pool');

@@ -6,6 +6,8 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { BATCH_ITEMS_QUERY, batchWorkflowId } from '../../workflows/batch/contract.ts';
+import type { BatchItemView } from '../../workflows/batch/contract.ts';
 import { noise } from '../harness/caller.ts';
 import { finishedFile, postFile, wav } from '../harness/files.ts';
 import { System } from '../harness/system.ts';
@@ -100,14 +102,26 @@ test('no more files than allowed are under way, and a cancelled batch begins no 
   expect(first).toMatchObject({ state: 'cancelled' });
 }, 120_000);
 
-/** Everything that Temporal and object storage have of a batch, and of sessions. */
-async function left(client: Client, batch: string, sessions: readonly string[]): Promise<string[]> {
+/** The uploads of a batch, each under its own id; a file that has been decoded has none left. */
+async function uploadsOf(client: Client, batch: string): Promise<string[]> {
+  const handle = client.workflow.getHandle(batchWorkflowId({ tenant: 'default', id: batch }));
+  const items = await handle.query<BatchItemView[], [number, number]>(BATCH_ITEMS_QUERY, 0, 100);
+  return items.map(({ uploadId }) => uploadId);
+}
+
+/** Everything that Temporal and object storage have of a batch, and of sessions and uploads. */
+async function left(
+  client: Client,
+  batch: string,
+  sessions: readonly string[],
+  uploads: readonly string[],
+): Promise<string[]> {
   const names = [`batch/default/${batch}`, ...sessions.map((id) => `session/default/${id}`)];
   const query = names.map((name) => `WorkflowId = '${name}' OR WorkflowId STARTS_WITH '${name}/'`).join(' OR ');
   const runs = await Array.fromAsync(client.workflow.list({ query }));
   const found = await readdir(join(system.folder, 'objects'), { recursive: true, withFileTypes: true });
   const files = found.filter((at) => at.isFile()).map(({ parentPath, name }) => join(parentPath, name));
-  const ours = files.filter((path) => path.includes('/uploads/') || sessions.some((id) => path.includes(`/${id}/`)));
+  const ours = files.filter((path) => [...sessions, ...uploads].some((id) => path.includes(`/${id}/`)));
   return [...runs.map(({ workflowId }) => workflowId), ...ours];
 }
 
@@ -115,8 +129,6 @@ test('a batch that runs is deleted with all its sessions, ended and running; the
   await postFile(system, wav(noise('taken', 500)), '?session=taken');
   await finishedFile(system, 'taken');
   const client = new Client({ connection: await Connection.connect({ address: system.temporal.address }) });
-  // A file of another test that was cancelled before it was decoded keeps its upload.
-  const before = new Set(await left(client, 'none', []));
   const items = [
     { url: `${origin}/done.wav`, id: 'done' },
     { url: `${origin}/missing.wav`, id: 'failed' },
@@ -132,12 +144,14 @@ test('a batch that runs is deleted with all its sessions, ended and running; the
   );
   const ours = items.map((item) => item.id).filter((name) => name !== 'taken');
   try {
-    expect(await left(client, id, ours)).not.toEqual([]);
+    const uploads = await uploadsOf(client, id);
+    expect(uploads).toHaveLength(items.length);
+    expect(await left(client, id, ours, uploads)).not.toEqual([]);
     const asked = await fetch(`${system.httpUrl}/v1/batches/${id}`, { method: 'DELETE' });
     expect([202, 204]).toContain(asked.status);
     await until(
       'nothing is left',
-      async () => (await left(client, id, ours)).filter((name) => !before.has(name)),
+      () => left(client, id, ours, uploads),
       (names) => names.length === 0,
       60_000,
     );

@@ -2,8 +2,9 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { lanesWorkflowId, SIGNAL, spanWorkflowId, UPDATE, WORKFLOW } from '../../workflows/contract.ts';
-import type { FileResult, ProbedAnswer, VersionInput } from '../../workflows/contract.ts';
+import type { FileInput, FileResult, ProbedAnswer, VersionInput } from '../../workflows/contract.ts';
 import { commitOne, done, fileInput, planOf, resultOf, SECOND } from '../harness/file-stage.ts';
+import { delivered, target } from '../harness/webhook-messages.ts';
 import { Stage, untilAborted } from '../harness/workflow-stage.ts';
 import type { Cast } from '../harness/workflow-stage.ts';
 import { segment } from '../workflows/session/given.ts';
@@ -321,12 +322,17 @@ describe('a file', () => {
 
 describe('a file that is stopped', () => {
   /** Stops a file of four spans once two of them are finished and the third has begun. */
-  async function stopped(here: Stage, cast: Cast, signal = SIGNAL.stop as string): Promise<FileResult> {
+  async function stopped(
+    here: Stage,
+    cast: Cast,
+    signal = SIGNAL.stop as string,
+    changes: Partial<Pick<FileInput, 'webhook'>> = {},
+  ): Promise<FileResult> {
     cast.decoded = { ok: true, plan: planOf(4) };
     const commit = commitOne(here);
     cast.stream = (args, cancelled) =>
       args.fromByte >= 2 * SECOND ? untilAborted(cancelled) : commit(args, cancelled);
-    const handle = await here.startFile(fileInput(cast, { bounds: { maxParallelSpans: 1 } }));
+    const handle = await here.startFile(fileInput(cast, { ...changes, bounds: { maxParallelSpans: 1 } }));
     await cast.begun(3);
     await handle.signal(signal);
     return resultOf(handle);
@@ -361,6 +367,17 @@ describe('a file that is stopped', () => {
       holes: [],
     });
     expect(await here.view(handle)).toMatchObject({ spans: { done: 4, total: 4 }, pace: { share: 0.5 } });
+  });
+
+  on('tells nobody, for it may go on; once it has gone on to its end it tells so', async (here, cast) => {
+    const webhook = target('r');
+    expect(await stopped(here, cast, SIGNAL.stop, { webhook })).toMatchObject({ state: 'stopped' });
+    cast.stream = commitOne(here);
+    cast.found = { done: { next: 2, open: [] }, bytes: 2 * SECOND, segments: 2, holes: [] };
+    await resultOf(await here.startFile(fileInput(cast, { restarts: 1, webhook })));
+    const [first, ...more] = await delivered(cast, 1);
+    expect(first?.event).toMatchObject({ type: 'session.completed' });
+    expect(more).toEqual([]);
   });
 
   on('by a cancellation is cancelled, with its transcript', async (here, cast) => {

@@ -1,6 +1,8 @@
 /** A file at an address becomes a session like an upload, whatever fails on the way; and no address leads inside. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openClient } from '../../infra/temporal.ts';
+import { sessionWorkflowId } from '../../workflows/contract.ts';
 import type { TranscriptDocument } from '../../workflows/contract.ts';
 import { noise } from '../harness/caller.ts';
 import { FileServer } from '../harness/file-server.ts';
@@ -167,6 +169,43 @@ test.each([`http://${ELSEWHERE}:PORT/inside`, 'http://[::1]:PORT/inside', 'file:
     expect((await failed(session)).code).toBe('forbidden_address');
     expect(files.timesOf('/inside')).toBe(0);
   },
+);
+
+/** Temporal has heard of the fetch: from here on it hears again only as often as the worker lets through. */
+async function untilHeard(session: string): Promise<void> {
+  const client = openClient(system.temporal.address, 'default');
+  const handle = client.workflow.getHandle(sessionWorkflowId({ tenant: 'default', id: session }));
+  const beats = async (): Promise<unknown[]> => {
+    const { raw } = await handle.describe();
+    return (raw.pendingActivities ?? []).map(({ lastHeartbeatTime }) => lastHeartbeatTime ?? null);
+  };
+  await until('the fetch is heard of', beats, (seen) => seen.length > 0 && !seen.includes(null));
+  await client.connection.close();
+}
+
+test.each([
+  ['cancelled', 'POST', '/cancel'],
+  ['deleted', 'DELETE', ''],
+])(
+  'a file that is %s while it comes is let go of at its server within 4 s, and nothing of it is stored',
+  async (how, method, path) => {
+    const gone = Promise.withResolvers<undefined>();
+    const url = files.at(`/${how}`, (response) => {
+      response.writeHead(200, { 'content-length': 1_000_000 });
+      response.write(wav(AUDIO).subarray(0, 300_000));
+      response.once('close', () => gone.resolve(undefined));
+    });
+    const posted = post(how, url);
+    await files.untilAsked(`/${how}`);
+    await untilHeard(how);
+    const before = performance.now();
+    await fetch(`${system.httpUrl}/v1/sessions/${how}${path}`, { method });
+    await gone.promise;
+    expect(performance.now() - before).toBeLessThan(4000);
+    await posted;
+    await until('nothing is left', uploadsLeft, (names) => names.length === 0);
+  },
+  40_000,
 );
 
 test('an orchestrator killed in the middle of a file: it is fetched again, and is whole', async () => {

@@ -3,7 +3,7 @@ import type { ErrorRequestHandler, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { asFailure } from '../../failures.ts';
 import type { Log } from '../../ports.ts';
-import { isLogged, RETRY_AFTER_S } from '../../rest/problem.ts';
+import { isLogged, retryAfter } from '../../rest/problem.ts';
 import { WaitEnded } from '../../rest/waiting.ts';
 import { errorBody, headerText, statusOf } from './errors.ts';
 import type { ErrorBody } from './errors.ts';
@@ -17,10 +17,9 @@ export function sendError(response: Response, status: number, code: string, mess
 }
 
 function send(response: Response, status: number, body: ErrorBody): void {
-  if (status === 503 || status === 429) response.setHeader('Retry-After', RETRY_AFTER_S);
   response.setHeader(REQUEST_ID, body.request_id);
   response.setHeader('dg-error', headerText('err_msg' in body ? body.err_msg : body.details));
-  response.status(status).json(body);
+  response.status(status).set(retryAfter(status)).json(body);
 }
 
 function requestIdOf(response: Response): string {

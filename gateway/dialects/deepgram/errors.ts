@@ -43,6 +43,7 @@ const SAID: Partial<Record<FailureType, Said>> = {
   upload_too_large: { status: 413, code: 'PAYLOAD_TOO_LARGE', says: 'Payload too large' },
   too_long: { status: 413, code: 'PAYLOAD_TOO_LARGE', says: 'Payload too large' },
   queue_full: { status: 429, code: 'TOO_MANY_REQUESTS', says: 'Too many requests. Please try again later' },
+  rate_limit: { status: 429, code: 'TOO_MANY_REQUESTS', says: 'Too many requests. Please try again later' },
   tenant_limit: { status: 429, code: 'TOO_MANY_REQUESTS', says: 'Too many requests. Please try again later' },
 };
 

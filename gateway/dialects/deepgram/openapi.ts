@@ -80,7 +80,7 @@ const FAILED: readonly FailureType[] = [
   ...(['invalid_upload', 'incomplete_upload', 'empty_audio', 'unsupported_audio', 'fetch_failed'] as const),
   ...(['forbidden_address', 'session_exists', 'superseded', 'upload_too_large', 'too_long', 'queue_full'] as const),
   ...(['session_failed', 'storage_corruption', 'internal', 'temporal_unavailable'] as const),
-  ...(['storage_unavailable', 'storage_full', 'shutting_down'] as const),
+  ...(['storage_unavailable', 'storage_full', 'shutting_down', 'rate_limit'] as const),
 ];
 const failures = (types: readonly FailureType[], more: readonly number[] = []) =>
   inOwnWords(errorSchema, 'in Deepgram’s words', [...types.map((type) => statusOf(new Failure(type, ''))), ...more]);
@@ -126,7 +126,7 @@ export function describeDeepgram(registry: OpenAPIRegistry): void {
         }),
         'What it does at present',
       ),
-      ...failures(['internal']),
+      ...failures(['internal', 'rate_limit']),
       ...AT_THE_DOOR,
     },
   });
@@ -135,7 +135,7 @@ export function describeDeepgram(registry: OpenAPIRegistry): void {
     path: '/v1/auth/grant',
     tags,
     summary: 'No tokens are given here: whatever credential a client has is taken',
-    responses: { ...failures([], [501]), ...AT_THE_DOOR },
+    responses: { ...failures(['rate_limit'], [501]), ...AT_THE_DOOR },
   });
 }
 

@@ -7,6 +7,7 @@ import type { SessionRef } from '../../../workflows/contract.ts';
 import type { WebhookTarget } from '../../../workflows/webhook/contract.ts';
 import { Failure } from '../../failures.ts';
 import type { Gateway } from '../../ports.ts';
+import type { Requests } from '../../requests.ts';
 import { MAX_URL_LENGTH, targetOf } from '../../protocol.ts';
 import { startFileSession } from '../../rest/file-session.ts';
 import { isForm } from '../../rest/form.ts';
@@ -33,8 +34,9 @@ interface Activity {
 }
 
 /** To be put at `/v1`. */
-export function deepgramRoutes(gateway: Gateway, activity: Activity): Router {
+export function deepgramRoutes(gateway: Gateway, activity: Activity, requests: Requests): Router {
   const router = Router();
+  router.use(['/listen', '/status', '/auth'], requests.counted);
   let waiting = 0;
   router.post('/listen', async (request, response) => {
     response.setHeader(REQUEST_ID, randomUUID());

@@ -18,6 +18,7 @@ const STATUS_OF: Partial<Record<FailureType, Status>> = {
   idle_timeout: STATUS.network,
   slow_reader: STATUS.network,
   incomplete_upload: STATUS.network,
+  rate_limit: STATUS.notAllowed,
   unknown_language: STATUS.languageNotSupported,
   unknown_model: STATUS.languageNotSupported,
 };
@@ -28,8 +29,10 @@ export function statusOf({ type, row }: Failure): Status {
 }
 
 /** The old server closed normally after every status; what a client did wrong is closed as such (faults of policy). */
-export const closeCodeOf = ({ row }: Failure): number =>
-  !row.retryable && row.httpStatus >= 400 && row.httpStatus < 500 && row.httpStatus !== 409 ? 1008 : 1000;
+export function closeCodeOf({ row: { retryable, httpStatus, closeCode } }: Failure): number {
+  const isFault = !retryable && httpStatus >= 400 && httpStatus < 500 && httpStatus !== 409;
+  return isFault || closeCode === 1008 ? 1008 : 1000;
+}
 
 export const failed = (id: string, status: Status, message?: string) => ({
   status,

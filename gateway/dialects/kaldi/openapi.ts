@@ -22,6 +22,8 @@ const failedSchema = z
   })
   .openapi('KaldiFailure');
 
+const TOO_MANY = text('More requests a second than are taken');
+
 const id = z.string().optional().describe('a label of the session');
 
 export function describeKaldi(registry: OpenAPIRegistry): void {
@@ -39,6 +41,7 @@ export function describeKaldi(registry: OpenAPIRegistry): void {
       200: { description: 'It is stored' },
       400: text('Without a Content-Id, or a long one'),
       413: text('A text that is too long'),
+      429: TOO_MANY,
       500: text('A fault of the service'),
       503: text('The storage does not answer'),
       507: text('The storage has no room left'),
@@ -68,6 +71,7 @@ function describeRecognise(registry: OpenAPIRegistry, method: 'put' | 'post'): v
     },
     responses: {
       200: json(z.union([recognisedSchema, failedSchema]), 'What was said; or, with a status other than 0, why not'),
+      429: TOO_MANY,
       503: text('With LONGHAND_KALDI_STATUS_9: no slot is free'),
       ...AT_THE_DOOR,
     },

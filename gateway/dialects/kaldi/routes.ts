@@ -5,10 +5,11 @@ import { randomUUID } from 'node:crypto';
 import { asFailure, Failure } from '../../failures.ts';
 import type { SessionClient } from '../../live/session-client.ts';
 import type { Gateway } from '../../ports.ts';
+import type { Requests } from '../../requests.ts';
 import { chooseModel, nameSchema, shown } from '../../protocol.ts';
 import type { LiveRequest } from '../../protocol.ts';
 import { refuseOtherMethods } from '../../rest/methods.ts';
-import { isLogged } from '../../rest/problem.ts';
+import { isLogged, retryAfter } from '../../rest/problem.ts';
 import { failed, STATUS, statusOf } from './answers.ts';
 import { openAudio, sessionFormat } from './audio-in.ts';
 import { refuseWithoutWorker } from './availability.ts';
@@ -34,13 +35,14 @@ const MAX_REFERENCE_BYTES = 1 << 20;
 const MAX_CONTENT_ID_BYTES = 128;
 
 /** To be put at `/client`. */
-export function kaldiRoutes(gateway: Gateway, live: LiveDoor): Router {
+export function kaldiRoutes(gateway: Gateway, live: LiveDoor, requests: Requests): Router {
   const router = Router();
   router.use((_request, response, next) => {
     response.set(CORS);
     next();
   });
   router.options(/.*/, (_request, response) => void response.status(200).end());
+  router.use('/dynamic', requests.counted);
   const recognise = (request: Request, response: Response) => answerRecognition(gateway, live, request, response);
   router.put('/dynamic/recognize', recognise);
   router.post('/dynamic/recognize', recognise);
@@ -200,6 +202,7 @@ function errorHandler({ log }: Gateway): ErrorRequestHandler {
       ? new Failure('upload_too_large', `more than ${MAX_REFERENCE_BYTES} bytes`)
       : asFailure(error);
     if (isLogged(failure)) log.error({ err: error, path: request.path }, 'request failed');
-    response.status(failure.row.httpStatus).type('text/plain').send(failure.message);
+    const { httpStatus } = failure.row;
+    response.status(httpStatus).set(retryAfter(httpStatus)).type('text/plain').send(failure.message);
   };
 }

@@ -84,7 +84,7 @@ const FAILED: readonly FailureType[] = [
   ...(['unknown_parameter', 'invalid_parameter', 'unknown_model', 'invalid_upload', 'incomplete_upload'] as const),
   ...(['empty_audio', 'unsupported_audio', 'session_exists', 'superseded', 'upload_too_large', 'too_long'] as const),
   ...(['session_failed', 'storage_corruption', 'internal', 'temporal_unavailable'] as const),
-  ...(['storage_unavailable', 'storage_full', 'shutting_down'] as const),
+  ...(['storage_unavailable', 'storage_full', 'shutting_down', 'rate_limit'] as const),
 ];
 
 export function describeOpenAi(registry: OpenAPIRegistry): void {
@@ -124,7 +124,7 @@ function describeTranscriptions(registry: OpenAPIRegistry): void {
     path: '/v1/audio/translations',
     tags,
     summary: 'Refused: models here write the language that is spoken',
-    responses: { ...failures([], [400]), ...AT_THE_DOOR },
+    responses: { ...failures(['rate_limit'], [400]), ...AT_THE_DOOR },
   });
 }
 
@@ -136,7 +136,7 @@ function describeModels(registry: OpenAPIRegistry): void {
     summary: 'Models that are served here, and their aliases',
     responses: {
       200: json(z.object({ object: z.literal('list'), data: z.array(modelSchema) }), 'All of them'),
-      ...failures(['internal']),
+      ...failures(['internal', 'rate_limit']),
       ...AT_THE_DOOR,
     },
   });
@@ -146,6 +146,6 @@ function describeModels(registry: OpenAPIRegistry): void {
     tags,
     summary: 'One of them',
     request: { params: withId },
-    responses: { 200: json(modelSchema, 'The model'), ...failures(['internal'], [404]), ...AT_THE_DOOR },
+    responses: { 200: json(modelSchema, 'The model'), ...failures(['internal', 'rate_limit'], [404]), ...AT_THE_DOOR },
   });
 }

@@ -3,7 +3,7 @@ import type { ErrorRequestHandler, Response } from 'express';
 import { asFailure, Failure } from '../../failures.ts';
 import type { FailureType } from '../../failures.ts';
 import type { Log } from '../../ports.ts';
-import { isLogged, RETRY_AFTER_S } from '../../rest/problem.ts';
+import { isLogged, retryAfter } from '../../rest/problem.ts';
 
 export interface OpenAiError {
   readonly message: string;
@@ -63,9 +63,8 @@ export const mayRetry = (error: unknown): boolean =>
 
 function sendError(response: Response, cause: unknown): void {
   const { status, error } = openAiError(cause);
-  if (status === 503 || status === 429) response.setHeader('Retry-After', RETRY_AFTER_S);
   response.setHeader('x-should-retry', String(mayRetry(cause)));
-  response.status(status).json({ error });
+  response.status(status).set(retryAfter(status)).json({ error });
 }
 
 /** The one error handler of this front's addresses. */

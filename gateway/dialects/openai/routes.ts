@@ -6,6 +6,7 @@ import { NAME_PATTERN } from '../../../workflows/contract.ts';
 import type { SessionRef, TranscriptDocument } from '../../../workflows/contract.ts';
 import { Failure } from '../../failures.ts';
 import type { Gateway } from '../../ports.ts';
+import type { Requests } from '../../requests.ts';
 import { startFileSession, refuseUndecodable } from '../../rest/file-session.ts';
 import { isForm, receiveForm } from '../../rest/form.ts';
 import { refuseOtherMethods } from '../../rest/methods.ts';
@@ -22,8 +23,9 @@ import { openAiErrorHandler, OpenAiRefusal } from './refusal.ts';
 const SESSION_HEADER = 'X-Longhand-Session';
 
 /** To be put at `/v1`. @param gatewayEnds aborted once the gateway takes in no more work */
-export function openAiRoutes(gateway: Gateway, gatewayEnds: AbortSignal): Router {
+export function openAiRoutes(gateway: Gateway, requests: Requests, gatewayEnds: AbortSignal): Router {
   const router = Router();
+  router.use(['/audio', '/models'], requests.counted);
   const created = Math.floor(Date.now() / 1000);
   const refuseWhenEnding = (): void => {
     if (gatewayEnds.aborted) throw new Failure('shutting_down', 'this gateway ends: ask again');

@@ -9,6 +9,7 @@ export const ALWAYS = [
   'invalid_parameter',
   'foreign_origin',
   'unknown_host',
+  'rate_limit',
   'temporal_unavailable',
   'shutting_down',
   'internal',

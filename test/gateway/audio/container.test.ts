@@ -229,6 +229,10 @@ describeWithFfmpeg('with ffmpeg:', () => {
     ['a ZIP', () => Buffer.concat([Buffer.from('PK\x03\x04'), randomBytes(50_000)])],
     ['Ogg that is none', () => Buffer.concat([Buffer.from('OggS'), randomBytes(100_000)])],
     ['a playlist of a file', () => Buffer.from('#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n')],
+    [
+      'a playlist of an address',
+      () => Buffer.from('#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nhttp://169.254.169.254/latest/meta-data/\n'),
+    ],
     ['a concat script', () => Buffer.from('ffconcat version 1.0\nfile /etc/passwd\n')],
   ])(
     '%s is refused as no audio, and nothing of it is heard',

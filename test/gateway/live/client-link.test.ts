@@ -19,7 +19,13 @@ const catalogue = { defaultModel: 'en', models: { en: { languages: ['en'] } } };
 /** A link in the native dialect, whose session has been asked for. */
 function linkOf(id: string, socket: WebSocket, clientBufferBytes: number, dialect = nativeDialect(catalogue)) {
   const meeting = dialect.meet({ path: LIVE_PATH, query: new URLSearchParams(), headers: {}, protocols: [] });
-  const link = new ClientLink(id, socket, { clientBufferBytes, keepaliveMs: KEEPALIVE_MS }, meeting, () => undefined);
+  const link = new ClientLink(
+    id,
+    socket,
+    { clientBufferBytes, keepaliveMs: KEEPALIVE_MS, tinyMessagesPerS: 1000 },
+    meeting,
+    () => undefined,
+  );
   link.begin();
   return link;
 }
@@ -252,7 +258,7 @@ describe('a dialect that learns from its client which session it wants', () => {
     const gone = { times: 0 };
     const dialect = lazy(() => (gone.times += 1));
     const meeting = dialect.meet({ path: '/lazy', query: new URLSearchParams(), headers: {}, protocols: [] });
-    const settings = { clientBufferBytes: 1 << 20, keepaliveMs: KEEPALIVE_MS };
+    const settings = { clientBufferBytes: 1 << 20, keepaliveMs: KEEPALIVE_MS, tinyMessagesPerS: 1000 };
     const link = new ClientLink('c1', server, settings, meeting, (wanted) => asked.push(wanted));
     link.begin();
     const say = async (...words: string[]) => {

@@ -1,8 +1,8 @@
 /** What comes to the gateway's WebSocket addresses that should not: each gets its documented answer, and the process lives. */
-import { once } from 'node:events';
 import { connect as dial } from 'node:net';
 import { WebSocket } from 'ws';
 import { Edge } from '../../harness/edge.ts';
+import type { Client } from '../../harness/edge.ts';
 import { connect } from '../../harness/sockets.ts';
 import { turns } from '../../harness/quiet.ts';
 
@@ -27,7 +27,8 @@ async function raw(text: string): Promise<string> {
   let answer = '';
   socket.on('data', (data: string) => (answer += data));
   socket.write(text);
-  await once(socket, 'close');
+  // Also where the rest of what was written is not read any more, which resets the connection.
+  await new Promise((resolve) => socket.on('close', resolve));
   return answer;
 }
 
@@ -48,6 +49,14 @@ test('a handshake that is none is a bad request', async () => {
     await raw('GET /v1/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
   ).toMatch(/^HTTP\/1\.1 400 /);
   expect(await raw(upgrade('/v1/live').replace('websocket', 'h2c'))).toMatch(/^HTTP\/1\.1 400 /);
+  await unharmed();
+});
+
+test('a head of 64 kB is refused, of a request as of an upgrade', async () => {
+  const long = `Authorization: Bearer ${'x'.repeat(64 << 10)}\r\n`;
+  expect(await raw(upgrade('/v1/live', long))).toMatch(/^HTTP\/1\.1 431 /);
+  expect(await raw(`GET /v1/sessions HTTP/1.1\r\nHost: localhost\r\n${long}\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+  expect(JSON.stringify(edge.lines)).not.toContain('xxx');
   await unharmed();
 });
 
@@ -115,6 +124,50 @@ test('fragments without end and without a byte close with 1008', async () => {
   expect(await client.code()).toBe(1008);
   await edge.sessions.until('s', (state) => state.client === null);
   await unharmed();
+});
+
+/** Sends as long as it may. */
+const flood = async (client: Client, once: () => void): Promise<void> => {
+  for (let sent = 0; sent < 1_000_000 && client.socket.readyState === WebSocket.OPEN; sent += 1) {
+    once();
+    if (sent % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+};
+
+test('a million frames of one byte are ended with 1008, and what is stored of them stays', async () => {
+  const client = await edge.client();
+  await client.session();
+  const byte = Buffer.alloc(1);
+  await flood(client, () => client.send(byte));
+  expect(await client.inbox.next('error')).toMatchObject({
+    code: 'rate_limit',
+    retryable: true,
+    message: expect.stringMatching(/1000 messages a second of less than 32 bytes/) as string,
+  });
+  expect(await client.inbox.closed).toEqual({ code: 1008, reason: 'rate_limit' });
+  await edge.sessions.until('s', (state) => state.client === null);
+  expect(edge.sessions.state('s').phase.name).toBe('queued');
+  await unharmed();
+}, 30_000);
+
+test('pings without end count as such frames, also of a client that waits for each answer', async () => {
+  const strict = await new Edge({ tinyMessagesPerS: 1 }).listen();
+  const client = await strict.client();
+  await client.session();
+  const ping = (): void => client.socket.ping();
+  client.socket.on('pong', ping);
+  ping();
+  expect(await client.inbox.closed).toEqual({ code: 1008, reason: 'rate_limit' });
+  await strict.end();
+});
+
+test('frames of 1 ms of audio and more may come as fast as they are stored', async () => {
+  const strict = await new Edge({ tinyMessagesPerS: 1 }).listen();
+  const client = await strict.client();
+  await client.session();
+  for (let i = 0; i < 5000; i += 1) client.send(Buffer.alloc(32));
+  await client.acked(5000 * 32);
+  await strict.end();
 });
 
 test('compression is not agreed on, so that no frame is more than its bytes', async () => {

@@ -40,7 +40,7 @@ async function setup() {
   pair = await socketPair();
   const clients: SessionClient[] = [];
   const meeting = dialect.meet({ path: '/two', query: new URLSearchParams(), headers: {}, protocols: [] });
-  const settings = { clientBufferBytes: 1 << 20, keepaliveMs: 15_000 };
+  const settings = { clientBufferBytes: 1 << 20, keepaliveMs: 15_000, tinyMessagesPerS: 1000 };
   const link = new ClientLink('c', pair.server, settings, meeting, (_request, client) => clients.push(client));
   link.begin();
   const heard: string[][] = [[], []];

@@ -1,14 +1,10 @@
 /** Many files in one request: each is looked at before any is begun. */
 import { newUploadId } from '../../../gateway/uploads/upload-id.ts';
 import { objectKeys } from '../../../workflows/contract.ts';
-import { Backstage, Edge } from '../../harness/edge.ts';
+import { Edge } from '../../harness/edge.ts';
 
 let edge: Edge;
-let backstage: Backstage;
-beforeEach(async () => {
-  backstage = new Backstage();
-  edge = await new Edge({}, backstage).listen();
-});
+beforeEach(async () => (edge = await new Edge().listen()));
 afterEach(() => edge.end());
 
 interface Shown {
@@ -34,12 +30,12 @@ async function ask(method: string, path: string, body?: unknown, headers: Record
 async function uploaded(fileName = 'talk.wav', storedBytes = 10): Promise<string> {
   const id = newUploadId();
   const info = { bytes: 10, fileName };
-  await backstage.objects.put(objectKeys.uploadInfo('t', id), Buffer.from(JSON.stringify(info)));
-  await backstage.objects.put(objectKeys.uploadPart('t', id, 0), Buffer.alloc(storedBytes));
+  await edge.backstage.objects.put(objectKeys.uploadInfo('t', id), Buffer.from(JSON.stringify(info)));
+  await edge.backstage.objects.put(objectKeys.uploadPart('t', id, 0), Buffer.alloc(storedBytes));
   return id;
 }
 
-const claims = (): string[] => [...backstage.objects.objects.keys()].filter((key) => key.endsWith('/claim'));
+const claims = (): string[] => [...edge.backstage.objects.objects.keys()].filter((key) => key.endsWith('/claim'));
 
 describe('a batch', () => {
   test('begins with its items, defaults where they say nothing else', async () => {
@@ -50,7 +46,7 @@ describe('a batch', () => {
     const { status, body } = await ask('POST', '/v1/batches', { name: 'calls', defaults: { priority: 'low' }, items });
     expect(status).toBe(202);
     expect(body).toMatchObject({ name: 'calls', state: 'running', total: 2, progress: 0, estimatedEndAt: null });
-    expect(backstage.batches.started.get(body.id)?.input).toMatchObject({
+    expect(edge.backstage.batches.started.get(body.id)?.input).toMatchObject({
       sideBySide: 4,
       items: [
         { session: 'first', fileName: 'a.wav', priority: 'high', model: 'en', uploadBytes: 10 },
@@ -67,7 +63,7 @@ describe('a batch', () => {
     ];
     const defaults = { label: ['day:monday'], channels: 'separate' };
     const { id } = (await ask('POST', '/v1/batches', { defaults, items })).body;
-    expect(backstage.batches.started.get(id)?.input.items).toMatchObject([
+    expect(edge.backstage.batches.started.get(id)?.input.items).toMatchObject([
       { labels: ['day:monday', 'desk:north'], channels: 'mixed' },
       { labels: ['day:monday'], channels: 'separate' },
     ]);
@@ -76,8 +72,8 @@ describe('a batch', () => {
   test('is shown with a page of its items and its end at the pace so far', async () => {
     const items = [{ uploadId: await uploaded() }, { uploadId: await uploaded() }, { uploadId: await uploaded() }];
     const { id } = (await ask('POST', '/v1/batches', { items })).body;
-    backstage.batches.startedAtMs = Date.now() - 10_000;
-    const done = backstage.batches.started.get(id)?.items ?? [];
+    edge.backstage.batches.startedAtMs = Date.now() - 10_000;
+    const done = edge.backstage.batches.started.get(id)?.items ?? [];
     done[0] = { state: 'completed', reason: null, detail: null, audioMs: 1000 };
     const { body } = await ask('GET', `/v1/batches/${id}?limit=2`);
     expect(body.items.map(({ state }) => state)).toEqual(['completed', 'waiting']);
@@ -95,7 +91,7 @@ describe('a batch', () => {
     ];
     const { id } = (await ask('POST', '/v1/batches', { items })).body;
     const key = objectKeys.transcript({ tenant: 't', id: 'a' }, null, 'json');
-    await backstage.objects.put(key, Buffer.from('{"text":"hello"}'));
+    await edge.backstage.objects.put(key, Buffer.from('{"text":"hello"}'));
     const response = await fetch(`${edge.url}/v1/batches/${id}/results`);
     expect(response.headers.get('content-type')).toContain('application/x-ndjson');
     const lines = (await response.text()).trim().split('\n');
@@ -113,14 +109,14 @@ describe('a batch', () => {
     expect(new Set(answers.map((answer) => answer.body.id))).toEqual(new Set([first.body.id]));
     const other = await ask('POST', '/v1/batches', { ...body, name: 'x' }, key);
     expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } });
-    expect(backstage.batches.started.size).toBe(1);
+    expect(edge.backstage.batches.started.size).toBe(1);
   });
 
   test('is listed, and cancelled', async () => {
     const { id } = (await ask('POST', '/v1/batches', { items: [{ uploadId: await uploaded() }] })).body;
     expect((await ask('GET', '/v1/batches')).body).toMatchObject({ batches: [{ id, items: 1 }], nextCursor: null });
     expect((await ask('POST', `/v1/batches/${id}/cancel`)).status).toBe(202);
-    expect(backstage.batches.cancelled).toEqual([id]);
+    expect(edge.backstage.batches.cancelled).toEqual([id]);
   });
 });
 
@@ -149,7 +145,7 @@ test('one wrong item refuses the whole, says which, and nothing is begun or clai
     expect(status).toBeLessThan(500);
     expect(body.detail).toMatch(/items|colour/);
   }
-  expect(backstage.batches.started.size).toBe(0);
+  expect(edge.backstage.batches.started.size).toBe(0);
   expect(claims()).toEqual([]);
 });
 
@@ -168,13 +164,13 @@ test('a batch is deleted: at once, or it is said that it goes on', async () => {
   const { id } = (await ask('POST', '/v1/batches', { items: [{ uploadId: await uploaded() }] })).body;
   const erase = (): Promise<Response> => fetch(`${edge.url}/v1/batches/${id}`, { method: 'DELETE' });
   expect((await erase()).status).toBe(204);
-  backstage.sessions.erasing = 'erasing';
+  edge.backstage.sessions.erasing = 'erasing';
   const going = await erase();
   expect({ status: going.status, body: await going.json() }).toEqual({
     status: 202,
     body: { id, erasing: true },
   });
-  expect(backstage.sessions.asked.filter(({ what }) => what === 'eraseBatch').map(({ ref }) => ref?.id)).toEqual([
+  expect(edge.backstage.sessions.asked.filter(({ what }) => what === 'eraseBatch').map(({ ref }) => ref?.id)).toEqual([
     id,
     id,
   ]);

@@ -1,14 +1,10 @@
 /** A request made again under its Idempotency-Key does its work once. */
 import { idempotencyKey, idOfKey } from '../../../gateway/rest/idempotency.ts';
 import { Failure } from '../../../gateway/failures.ts';
-import { Backstage, Edge } from '../../harness/edge.ts';
+import { Edge } from '../../harness/edge.ts';
 
 let edge: Edge;
-let backstage: Backstage;
-beforeEach(async () => {
-  backstage = new Backstage();
-  edge = await new Edge({}, backstage).listen();
-});
+beforeEach(async () => (edge = await new Edge().listen()));
 afterEach(() => edge.end());
 
 const audio = (seed: number): Buffer => Buffer.from(Array.from({ length: 20_000 }, (_, i) => (i * seed) % 251));
@@ -23,7 +19,7 @@ async function post(body: Buffer | FormData, key: string | null, query = '') {
   return { status: response.status, body: (await response.json()) as { id?: string; code?: string; detail?: string } };
 }
 
-const uploads = (): string[] => [...backstage.objects.objects.keys()].filter((key) => key.startsWith('uploads/'));
+const uploads = (): string[] => [...edge.backstage.objects.objects.keys()].filter((key) => key.startsWith('uploads/'));
 
 describe('a file posted under an Idempotency-Key', () => {
   test('again with the same body is the same session, and its second copy is not kept', async () => {
@@ -31,7 +27,7 @@ describe('a file posted under an Idempotency-Key', () => {
     const second = await post(audio(7), '"8e03978e"');
     expect(first).toMatchObject({ status: 202 });
     expect(second).toEqual(first);
-    expect(backstage.sessions.files).toHaveLength(1);
+    expect(edge.backstage.sessions.files).toHaveLength(1);
     expect(uploads()).toHaveLength(1);
   });
 
@@ -47,7 +43,7 @@ describe('a file posted under an Idempotency-Key', () => {
     ]) {
       expect(answer).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } });
     }
-    expect(backstage.sessions.files).toHaveLength(1);
+    expect(edge.backstage.sessions.files).toHaveLength(1);
     expect(uploads()).toHaveLength(1);
   });
 
@@ -55,7 +51,7 @@ describe('a file posted under an Idempotency-Key', () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => post(audio(7), 'fifty')));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
     expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
-    expect(backstage.sessions.files).toHaveLength(1);
+    expect(edge.backstage.sessions.files).toHaveLength(1);
     expect(uploads()).toHaveLength(1);
   });
 
@@ -63,7 +59,7 @@ describe('a file posted under an Idempotency-Key', () => {
     const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => post(audio(7 + (i % 2)), 'two')));
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(25);
     expect(answers.filter(({ status }) => status === 422)).toHaveLength(25);
-    expect(backstage.sessions.files).toHaveLength(1);
+    expect(edge.backstage.sessions.files).toHaveLength(1);
     expect(uploads()).toHaveLength(1);
   });
 
@@ -75,11 +71,11 @@ describe('a file posted under an Idempotency-Key', () => {
   });
 
   test('that the decoder refused is refused again in the same words', async () => {
-    backstage.sessions.probeAnswer = { ok: false, reason: 'unsupported_audio', detail: 'not audio' };
+    edge.backstage.sessions.probeAnswer = { ok: false, reason: 'unsupported_audio', detail: 'not audio' };
     const first = await post(audio(7), 'bad');
     expect(first).toMatchObject({ status: 415, body: { code: 'unsupported_audio' } });
-    backstage.sessions.probeAnswer = null;
-    backstage.sessions.fileView = { state: 'failed', reason: 'unsupported_audio', detail: 'not audio' };
+    edge.backstage.sessions.probeAnswer = null;
+    edge.backstage.sessions.fileView = { state: 'failed', reason: 'unsupported_audio', detail: 'not audio' };
     expect(await post(audio(7), 'bad')).toEqual(first);
   });
 

@@ -3,15 +3,11 @@ import { initialPoolState } from '../../../workflows/pool/state.ts';
 import type { PoolState } from '../../../workflows/pool/state.ts';
 import type { PoolView } from '../../../workflows/pool/contract.ts';
 import type { Policy } from '../../../workflows/pool/policy.ts';
-import { Backstage, Edge } from '../../harness/edge.ts';
+import { Edge } from '../../harness/edge.ts';
 import { observed, policyOf } from '../../workflows/pool/given.ts';
 
 let edge: Edge;
-let backstage: Backstage;
-beforeEach(async () => {
-  backstage = new Backstage();
-  edge = await new Edge({}, backstage).listen();
-});
+beforeEach(async () => (edge = await new Edge().listen()));
 afterEach(() => edge.end());
 
 function given(state: Partial<PoolState> = {}, policy: Partial<Policy> = {}): void {
@@ -23,7 +19,7 @@ function given(state: Partial<PoolState> = {}, policy: Partial<Policy> = {}): vo
     decisions: [],
     fault: null,
   };
-  backstage.pools.views.set('en', view);
+  edge.backstage.pools.views.set('en', view);
 }
 
 async function ask(method: string, path: string, json?: unknown) {

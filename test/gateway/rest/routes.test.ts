@@ -8,20 +8,17 @@ import { EventStreams } from '../../../gateway/events/event-streams.ts';
 import { Failure } from '../../../gateway/failures.ts';
 import type { ObjectsPort } from '../../../gateway/ports.ts';
 import { healthRoutes } from '../../../gateway/rest/health.ts';
+import { Requests } from '../../../gateway/requests.ts';
 import { openApiDocument } from '../../../gateway/rest/openapi.ts';
 import { apiRoutes } from '../../../gateway/rest/routes.ts';
 import { sessionListSchema } from '../../../gateway/rest/list-schemas.ts';
 import { sessionSchema, workerListSchema } from '../../../gateway/rest/schemas.ts';
 import { objectKeys } from '../../../workflows/contract.ts';
-import { Backstage, Edge } from '../../harness/edge.ts';
+import { Edge } from '../../harness/edge.ts';
 import { segment } from '../../workflows/session/given.ts';
 
 let edge: Edge;
-let backstage: Backstage;
-beforeEach(async () => {
-  backstage = new Backstage();
-  edge = await new Edge({}, backstage).listen();
-});
+beforeEach(async () => (edge = await new Edge().listen()));
 afterEach(() => edge.end());
 
 const schemaOrRef = z.union([z.object({ $ref: z.string() }), z.looseObject({})]);
@@ -87,15 +84,16 @@ describe('the OpenAPI document', () => {
     const { gateway } = edge;
     const { live } = edge.server;
     const { signal: ending } = new AbortController();
+    const requests = new Requests(1);
     const there = [
       ...routesOf(
         '',
         healthRoutes(gateway, () => false),
       ),
       ...apiRoutes(gateway, new EventStreams(gateway, ending)).flatMap(([prefix, router]) => routesOf(prefix, router)),
-      ...routesOf('/v1', openAiRoutes(gateway, ending)),
-      ...routesOf('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending })),
-      ...routesOf('/client', kaldiRoutes(gateway, live)),
+      ...routesOf('/v1', openAiRoutes(gateway, requests, ending)),
+      ...routesOf('/v1', deepgramRoutes(gateway, { liveSessions: () => live.size, ending }, requests)),
+      ...routesOf('/client', kaldiRoutes(gateway, live, requests)),
     ];
     const named = Object.entries(openApi.parse(document).paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),
@@ -122,8 +120,8 @@ const get = async (path: string, init?: RequestInit): Promise<{ status: number; 
 async function session(): Promise<void> {
   const client = await edge.client();
   await client.session();
-  backstage.sessions.grant('s');
-  backstage.sessions.commit('s', [segment(0), segment(1)], 64_000);
+  edge.backstage.sessions.grant('s');
+  edge.backstage.sessions.commit('s', [segment(0), segment(1)], 64_000);
 }
 
 describe('a session', () => {
@@ -177,13 +175,16 @@ describe('a session', () => {
       status: 409,
       body: { code: 'not_finished', retryable: true },
     });
-    await backstage.objects.put(objectKeys.transcript({ tenant: 't', id: 'f' }, null, 'txt'), Buffer.from('hello\n'));
+    await edge.backstage.objects.put(
+      objectKeys.transcript({ tenant: 't', id: 'f' }, null, 'txt'),
+      Buffer.from('hello\n'),
+    );
     expect(await (await fetch(`${edge.url}/v1/sessions/f/transcript?format=txt`)).text()).toBe('hello\n');
   });
 
   test('of a file that failed says why instead', async () => {
     await fetch(`${edge.url}/v1/sessions?session=f`, { method: 'POST', body: 'x' });
-    backstage.sessions.fileView = { state: 'failed', reason: 'unsupported_audio', detail: 'no audio in it' };
+    edge.backstage.sessions.fileView = { state: 'failed', reason: 'unsupported_audio', detail: 'no audio in it' };
     expect(await get('/v1/sessions/f/transcript')).toMatchObject({
       status: 415,
       body: { code: 'unsupported_audio', detail: 'no audio in it' },
@@ -206,10 +207,10 @@ test('sessions are listed by page, as documented', async () => {
     startedAt: '2026-01-01T00:00:00.000Z',
     endedAt: null,
   };
-  backstage.sessions.page = { sessions: [row], cursor: 'next_1' };
+  edge.backstage.sessions.page = { sessions: [row], cursor: 'next_1' };
   const { body } = await get('/v1/sessions?limit=7&cursor=abc');
   expect(z.strictObject(sessionListSchema.shape).parse(body)).toEqual({ sessions: [row], nextCursor: 'next_1' });
-  expect(backstage.sessions.asked).toContainEqual({
+  expect(edge.backstage.sessions.asked).toContainEqual({
     what: 'list',
     facts: { tenant: 't', filter: { labels: [] }, limit: 7, cursor: 'abc' },
   });
@@ -225,7 +226,7 @@ test('workers are listed with this tenant’s sessions alone, as documented', as
     draining: false,
     startedAt: '2026-01-01T00:00:00.000Z',
   };
-  backstage.sessions.present = [
+  edge.backstage.sessions.present = [
     { ...worker, sessions: ['session/t/a', 'session/other/b', 'session/t/f/span/1', 'session/tt/c'] },
   ];
   const { body } = await get('/v1/workers');
@@ -246,22 +247,22 @@ describe('health', () => {
   };
 
   test('the process lives whatever is away behind it', async () => {
-    backstage.sessions.away = new Failure('temporal_unavailable', 'away');
+    edge.backstage.sessions.away = new Failure('temporal_unavailable', 'away');
     expect((await fetch(`${edge.url}/livez`)).status).toBe(200);
   });
 
   test('it is ready when everything behind it answers, and says in lines what does not', async () => {
     expect(await ready()).toEqual({ status: 200, text: 'ok' });
     expect(await ready('?verbose')).toEqual({ status: 200, text: '[+]accepting ok\n[+]temporal ok\n[+]storage ok\n' });
-    backstage.sessions.away = new Failure('temporal_unavailable', 'at 10.0.0.7');
+    edge.backstage.sessions.away = new Failure('temporal_unavailable', 'at 10.0.0.7');
     expect(await ready()).toEqual({ status: 503, text: '[+]accepting ok\n[-]temporal failed\n[+]storage ok\n' });
   });
 
   test('storage that is not written to is not ready', async () => {
     await edge.end();
     const check = () => Promise.reject(new Error('read-only'));
-    const objects = Object.assign(Object.create(backstage.objects) as ObjectsPort, { check });
-    edge = await new Edge({}, backstage, { objects }).listen();
+    const objects = Object.assign(Object.create(edge.backstage.objects) as ObjectsPort, { check });
+    edge = await new Edge({}, edge.backstage, { objects }).listen();
     expect(await ready()).toMatchObject({ status: 503, text: expect.stringContaining('[-]storage failed') as string });
   });
 });

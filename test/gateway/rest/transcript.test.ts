@@ -1,15 +1,11 @@
 /** A transcript comes in the format that is asked for, by `format` or by `Accept`, of sessions that run and that have ended. */
 import { objectKeys, TRANSCRIPT_FORMATS } from '../../../workflows/contract.ts';
 import { render } from '../../../workflows/render.ts';
-import { Backstage, Edge } from '../../harness/edge.ts';
+import { Edge } from '../../harness/edge.ts';
 import { segment } from '../../workflows/session/given.ts';
 
 let edge: Edge;
-let backstage: Backstage;
-beforeEach(async () => {
-  backstage = new Backstage();
-  edge = await new Edge({}, backstage).listen();
-});
+beforeEach(async () => (edge = await new Edge().listen()));
 afterEach(() => edge.end());
 
 const TYPES = {
@@ -34,7 +30,7 @@ const asked = async (query: string, accept?: string) => {
 };
 
 const store = () =>
-  backstage.objects.put(
+  edge.backstage.objects.put(
     objectKeys.transcript({ tenant: 't', id: 'old' }, null, 'json'),
     Buffer.from(JSON.stringify(document)),
   );
@@ -52,8 +48,8 @@ test.each(['verbose_json', 'tsv'] as const)(
 test.each(TRANSCRIPT_FORMATS)('a live session that goes on is read as %s', async (format) => {
   const client = await edge.client('session=old');
   await client.session();
-  backstage.sessions.grant('old');
-  backstage.sessions.commit('old', [segment(0), segment(1)], 64_000);
+  edge.backstage.sessions.grant('old');
+  edge.backstage.sessions.commit('old', [segment(0), segment(1)], 64_000);
   const { status, type, text } = await asked(`?format=${format}`);
   expect({ status, type }).toEqual({ status: 200, type: `${TYPES[format]}; charset=utf-8` });
   expect(text).toBe(render({ ...document, state: 'streaming' }, format));

@@ -1,15 +1,11 @@
 /** Webhooks over REST: who is told, what may be seen of it, and addresses that are refused. */
 import type { FileInput } from '../../../workflows/contract.ts';
 import type { MessageView } from '../../../workflows/webhook/contract.ts';
-import { Backstage, Edge } from '../../harness/edge.ts';
+import { Edge } from '../../harness/edge.ts';
 import { connect } from '../../harness/sockets.ts';
 
 let edge: Edge;
-let backstage: Backstage;
-beforeEach(async () => {
-  backstage = new Backstage();
-  edge = await new Edge({}, backstage).listen();
-});
+beforeEach(async () => (edge = await new Edge().listen()));
 afterEach(() => edge.end());
 
 interface Answer {
@@ -33,8 +29,8 @@ const postFile = (query: string): Promise<Answer> =>
 
 const HOOK = 'https://host-93-184-216-34.example/hook?token=1';
 const FILE = 'https://host-93-184-216-34.example/talks/a%20b.wav?signature=x';
-const started = (): FileInput => backstage.sessions.files.at(-1) as FileInput;
-const stored = (): string[] => [...backstage.objects.objects.keys()];
+const started = (): FileInput => edge.backstage.sessions.files.at(-1) as FileInput;
+const stored = (): string[] => [...edge.backstage.objects.objects.keys()];
 
 describe('who is told of a session’s end', () => {
   test('a file’s own receiver, by schedule and with a name of its own', async () => {
@@ -46,7 +42,7 @@ describe('who is told of a session’s end', () => {
       keepMs: 60_000,
     });
     await postFile(`?webhook=${encodeURIComponent(HOOK)}`);
-    expect(started().webhook?.receiver).toBe(backstage.sessions.files[0]?.webhook?.receiver);
+    expect(started().webhook?.receiver).toBe(edge.backstage.sessions.files[0]?.webhook?.receiver);
   });
 
   test('a form’s field names it too', async () => {
@@ -63,7 +59,7 @@ describe('who is told of a session’s end', () => {
     await edge.end();
     const defaultUrl = 'https://hooks.example/all';
     const webhooks = { ...edge.gateway.settings.webhooks, defaultUrl };
-    edge = await new Edge({ webhooks }, backstage).listen();
+    edge = await new Edge({ webhooks }, edge.backstage).listen();
     await postFile('');
     expect(started().webhook?.url).toBe(defaultUrl);
     await postFile(`?webhook=${encodeURIComponent(HOOK)}`);
@@ -73,7 +69,7 @@ describe('who is told of a session’s end', () => {
   test('a live session’s own receiver', async () => {
     const client = await edge.client(`session=s&webhook=${encodeURIComponent(HOOK)}`);
     await client.session();
-    expect(backstage.sessions.input('s').webhook?.url).toBe(HOOK);
+    expect(edge.backstage.sessions.input('s').webhook?.url).toBe(HOOK);
   });
 
   test('a live session that is there keeps no client out, whatever has become of its receiver', async () => {
@@ -84,7 +80,7 @@ describe('who is told of a session’s end', () => {
   test('nothing is promised that could not be signed', async () => {
     await edge.end();
     const webhooks = { ...edge.gateway.settings.webhooks, isSigned: false };
-    edge = await new Edge({ webhooks }, backstage).listen();
+    edge = await new Edge({ webhooks }, edge.backstage).listen();
     const { status, body } = await postFile(`?webhook=${encodeURIComponent(HOOK)}`);
     expect({ status, body }).toMatchObject({ status: 400, body: { code: 'invalid_parameter' } });
     expect(body['detail']).toMatch(/^webhook: .*LONGHAND_WEBHOOK_SECRET/);
@@ -113,7 +109,7 @@ describe.each(FORBIDDEN)('%s', (address) => {
     const { status, body } = await postFile(`?webhook=${encodeURIComponent(address)}`);
     expect({ status, code: body['code'] }).toEqual({ status: 400, code: 'forbidden_address' });
     expect(body['detail']).toMatch(/^webhook: /);
-    expect(backstage.sessions.files).toEqual([]);
+    expect(edge.backstage.sessions.files).toEqual([]);
     expect(stored()).toEqual([]);
   });
 
@@ -121,14 +117,14 @@ describe.each(FORBIDDEN)('%s', (address) => {
     const { status, body } = await postJson({ url: address });
     expect({ status, code: body['code'] }).toEqual({ status: 400, code: 'forbidden_address' });
     expect(body['detail']).toMatch(/^url: /);
-    expect(backstage.sessions.files).toEqual([]);
+    expect(edge.backstage.sessions.files).toEqual([]);
   });
 
   test('is refused as a live session’s receiver', async () => {
     const { inbox } = await connect(`ws://127.0.0.1:${edge.port}/v1/live?webhook=${encodeURIComponent(address)}`);
     expect(await inbox.next('error')).toMatchObject({ code: 'forbidden_address' });
     expect(await inbox.closed).toMatchObject({ code: 4400 });
-    expect(backstage.sessions.asked.filter(({ what }) => what === 'attach')).toEqual([]);
+    expect(edge.backstage.sessions.asked.filter(({ what }) => what === 'attach')).toEqual([]);
   });
 });
 
@@ -169,7 +165,7 @@ describe('a file by its address', () => {
     const answer = await postJson(body);
     expect(answer).toMatchObject({ status: 400, body: { code } });
     expect(answer.body['detail']).toMatch(detail);
-    expect(backstage.sessions.files).toEqual([]);
+    expect(edge.backstage.sessions.files).toEqual([]);
   });
 
   test('a parameter in the address beside the body is refused, not passed over', async () => {
@@ -180,7 +176,7 @@ describe('a file by its address', () => {
   });
 
   test('that could not be fetched, or not be decoded, is told as it is', async () => {
-    backstage.sessions.probeAnswer = {
+    edge.backstage.sessions.probeAnswer = {
       ok: false,
       reason: 'fetch_failed',
       detail: 'the server answered 404 for the file',
@@ -189,7 +185,11 @@ describe('a file by its address', () => {
       status: 422,
       body: { code: 'fetch_failed', retryable: true },
     });
-    backstage.sessions.probeAnswer = { ok: false, reason: 'forbidden_address', detail: 'url: the address is inside' };
+    edge.backstage.sessions.probeAnswer = {
+      ok: false,
+      reason: 'forbidden_address',
+      detail: 'url: the address is inside',
+    };
     expect(await postJson({ url: FILE })).toMatchObject({ status: 400, body: { code: 'forbidden_address' } });
   });
 });
@@ -224,14 +224,14 @@ const message = (state: MessageView['state']): MessageView => ({
 });
 
 test('webhooks are listed by state, dead letters in a list of their own, and one is shown with its attempts', async () => {
-  backstage.webhooks.messages.set(`t/${ID}`, message('dead'));
-  backstage.webhooks.messages.set(`t/msg_${'c'.repeat(32)}`, message('delivered'));
+  edge.backstage.webhooks.messages.set(`t/${ID}`, message('dead'));
+  edge.backstage.webhooks.messages.set(`t/msg_${'c'.repeat(32)}`, message('delivered'));
   const ids = (answer: Answer) => (answer.body['webhooks'] as { id: string }[]).map(({ id }) => id);
   expect(ids(await ask('/v1/webhooks'))).toHaveLength(2);
   expect(ids(await ask('/v1/webhooks?state=dead'))).toEqual([ID]);
   expect(ids(await ask('/v1/webhooks/dead-letters'))).toEqual([ID]);
   expect(await ask('/v1/webhooks?limit=1&cursor=abc')).toMatchObject({ body: { nextCursor: 'more' } });
-  expect(backstage.webhooks.asked.at(-1)).toEqual({ tenant: 't', state: null, limit: 1, cursor: 'abc' });
+  expect(edge.backstage.webhooks.asked.at(-1)).toEqual({ tenant: 't', state: null, limit: 1, cursor: 'abc' });
   expect(await ask(`/v1/webhooks/${ID}`)).toMatchObject({
     status: 200,
     body: { id: ID, state: 'dead', reason: 'exhausted', session: 's', attempts: [{ number: 1, status: 500 }] },
@@ -239,7 +239,7 @@ test('webhooks are listed by state, dead letters in a list of their own, and one
 });
 
 test('a dead letter is sent again; what is none is not', async () => {
-  backstage.webhooks.messages.set(`t/${ID}`, message('dead'));
+  edge.backstage.webhooks.messages.set(`t/${ID}`, message('dead'));
   const send = () => ask(`/v1/webhooks/dead-letters/${ID}/send`, { method: 'POST' });
   expect(await send()).toMatchObject({ status: 202, body: { id: ID, state: 'pending' } });
   expect(await send()).toMatchObject({ status: 404, body: { code: 'not_found' } });
@@ -247,7 +247,7 @@ test('a dead letter is sent again; what is none is not', async () => {
 
 test('a disabled receiver is listed, and enabled once', async () => {
   const receiver = { id: RECEIVER, url: HOOK, webhook: ID, disabledAt: '2026-01-02T03:04:05.000Z' };
-  backstage.webhooks.receivers.set(`t/${RECEIVER}`, receiver);
+  edge.backstage.webhooks.receivers.set(`t/${RECEIVER}`, receiver);
   expect(await ask('/v1/webhooks/receivers')).toMatchObject({ status: 200, body: { receivers: [receiver] } });
   const enable = () => ask(`/v1/webhooks/receivers/${RECEIVER}/enable`, { method: 'POST' });
   expect(await enable()).toMatchObject({ status: 202, body: { id: RECEIVER, disabled: false } });
@@ -255,8 +255,8 @@ test('a disabled receiver is listed, and enabled once', async () => {
 });
 
 test('another tenant’s webhooks and receivers are not found', async () => {
-  backstage.webhooks.messages.set(`other/${ID}`, message('dead'));
-  backstage.webhooks.receivers.set(`other/${RECEIVER}`, { id: RECEIVER, url: HOOK, webhook: ID, disabledAt: '' });
+  edge.backstage.webhooks.messages.set(`other/${ID}`, message('dead'));
+  edge.backstage.webhooks.receivers.set(`other/${RECEIVER}`, { id: RECEIVER, url: HOOK, webhook: ID, disabledAt: '' });
   expect((await ask('/v1/webhooks')).body['webhooks']).toEqual([]);
   expect((await ask(`/v1/webhooks/${ID}`)).status).toBe(404);
   expect((await ask(`/v1/webhooks/dead-letters/${ID}/send`, { method: 'POST' })).status).toBe(404);

@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -89,6 +92,7 @@ for (const [ffmpeg, suite] of kinds) {
     test.each([
       ['0', 0],
       ['0xFFFFFFFF', 0xffffffff],
+      ['a negative number', 0x80000000],
       ['more than the file', 0x7fffff00],
       ['a little more than the file', SOUND_MS * 32 + 2],
     ])('a WAV header that claims %s gives the bytes that are there', async (_, dataBytes) => {
@@ -178,6 +182,24 @@ for (const [ffmpeg, suite] of kinds) {
       const path = await file('list.wav', content.replace('FOLDER', folder));
       expect(await decoder.probe(path)).toMatchObject({ ok: false, reason: 'unsupported_audio' });
       await expect(decoded(decoder, path)).rejects.toMatchObject({ reason: 'unsupported_audio' });
+    });
+
+    test.each([
+      ['m3u8', (url: string) => `#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n${url}\n#EXT-X-ENDLIST\n`],
+      ['concat', (url: string) => `ffconcat version 1.0\nfile ${url}\n`],
+    ])('a playlist (%s) that names an address is refused, and nobody is asked there', async (_, content) => {
+      let asked = 0;
+      const server = createServer((_request, response) => {
+        asked += 1;
+        response.end(wav(sound()));
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const path = await file('list.wav', content(`http://127.0.0.1:${port}/latest/meta-data.wav`));
+      expect(await decoder.probe(path)).toMatchObject({ ok: false, reason: 'unsupported_audio' });
+      await expect(decoded(decoder, path)).rejects.toMatchObject({ reason: 'unsupported_audio' });
+      server.close();
+      expect(asked).toBe(0);
     });
 
     test('audio that is too long is refused by its header at once, and by its samples where the header lies', async () => {
