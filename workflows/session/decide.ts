@@ -236,13 +236,13 @@ function decideEnd(outcome: StreamOutcome, state: StreamState, nowMs: number): S
   if (commit !== undefined && leavesGap(commit, state)) return [{ type: 'SlotWanted', atMs: nowMs }];
   return [
     ...(commit === undefined ? [] : committed(commit, state)),
-    ...heard(outcome, state),
+    ...heard(outcome, Math.max(state.throughByte, commit?.throughByte ?? 0)),
     closing({ state: 'completed', reason: null, detail: null }),
   ];
 }
 
-function heard({ throughByte = 0 }: StreamOutcome, state: StreamState): SessionEvent[] {
-  return throughByte > state.throughByte ? [{ type: 'AudioHeard', throughByte }] : [];
+function heard({ throughByte = 0 }: StreamOutcome, committedByte: number): SessionEvent[] {
+  return throughByte > committedByte ? [{ type: 'AudioHeard', throughByte }] : [];
 }
 
 /** Another recogniser tries; where several have failed at the same place, the next one goes on behind it. */
