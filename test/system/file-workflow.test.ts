@@ -141,6 +141,34 @@ describe('a file', () => {
       expect(cast.finishes).toMatchObject([{ done: { next: 1, open: [] }, uploadId: 'u' }]);
     });
 
+    on('is listed as what it is: while it is decoded, waits, has a worker, and after that', async (here, cast) => {
+      const listed = async (): Promise<unknown[]> => {
+        const { typedSearchAttributes } = await handle.describe();
+        const values = new Map(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+        return [values.get('LonghandState'), values.get('LonghandWorker')];
+      };
+      const [decoding, granting, streaming] = [1, 2, 3].map(() => Promise.withResolvers<null>());
+      cast.decoded = { ok: true, plan: planOf(1) };
+      cast.probing = decoding?.promise ?? Promise.reject(new Error('nothing'));
+      cast.granting = () => granting?.promise ?? Promise.resolve();
+      cast.stream = async (args, cancelled) => {
+        await streaming?.promise;
+        return endingWith(args, cancelled);
+      };
+      const handle = await here.startFile(fileInput(cast, { bounds }));
+      await cast.preparing();
+      expect(await listed()).toEqual(['preparing', undefined]);
+      decoding?.resolve(null);
+      await probed(handle);
+      expect(await listed()).toEqual(['queued', undefined]);
+      granting?.resolve(null);
+      await cast.begun(1);
+      expect(await listed()).toEqual(['streaming', 'w']);
+      streaming?.resolve(null);
+      await handle.result();
+      expect(await listed()).toEqual(['completed', undefined]);
+    });
+
     on('has its holes transcribed again, alone', async (here, cast) => {
       cast.plain = planOf(1);
       cast.holes.push([{ fromByte: 100, toByte: 9000 }]);
