@@ -177,10 +177,10 @@ export interface SessionsPort {
     cursor: string | null,
   ): Promise<{ sessions: SessionSummary[]; cursor: string | null }>;
   queue(model: string): Promise<QueuedSession[]>;
-  /** How many sessions wait for a worker of the model; up to a second old. */
-  queueLength(model: string): Promise<number>;
-  /** How many live sessions of a tenant are open; up to a second old. */
-  openSessions(tenant: string): Promise<number>;
+  /** Workflow ids of the live sessions that wait for a worker of the model; at most so many of them. */
+  waitingSessions(model: string, atMost: number): Promise<readonly string[]>;
+  /** How many live sessions of a tenant are open of those that were started at a time, or before. */
+  openSessions(tenant: string, startedByMs: number): Promise<number>;
   /** How many sessions of a tenant, live ones and files, have ended; up to a second old. */
   endedSessions(tenant: string): Promise<number>;
   /** Whether there is such a session, running or ended. */

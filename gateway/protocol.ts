@@ -67,6 +67,8 @@ export interface LiveRequest extends Choice {
   /** Null: the client does not number its connections. */
   readonly attempt: ConnectionAttempt | null;
   readonly audio: AudioFormat;
+  /** False: a new session is refused where no slot is free. */
+  readonly mayWait?: boolean;
 }
 
 /** Path and query of a request's target: whatever a client wrote there, also what is no address. */

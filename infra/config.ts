@@ -276,7 +276,7 @@ const settings = {
   ),
   LONGHAND_MAX_QUEUE: setting(
     integer(0, 1_000_000).default(1000),
-    'live sessions of a model that may wait for a worker; more are refused with queue_full',
+    'live sessions of a model that may wait for a worker; more are refused with queue_full. 0: only for a slot that is free',
   ),
   LONGHAND_MAX_TENANT_SESSIONS: setting(
     integer(1, 10_000_000).default(10_000),

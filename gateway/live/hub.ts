@@ -13,6 +13,7 @@ import { finalMessage } from '../protocol.ts';
 import type { ClientMessage, LiveRequest } from '../protocol.ts';
 import { untilDone } from '../retry.ts';
 import { readSegments } from '../transcripts.ts';
+import type { Admission } from './admission.ts';
 import { AudioSide } from './audio-side.ts';
 import type { SessionClient } from './session-client.ts';
 import { Finals } from './finals.ts';
@@ -39,6 +40,8 @@ export interface HubServices {
   readonly gateway: Gateway;
   readonly watch: WorkerWatch;
   readonly notices: QueueNotices;
+  /** Is told what becomes of the session. */
+  readonly admission: Pick<Admission, 'answered' | 'served' | 'workerGone' | 'ended' | 'left'>;
   /** The hub holds nothing any more. */
   unused(hub: Hub): void;
 }
@@ -125,6 +128,7 @@ export class Hub {
 
   async #attach(link: SessionClient, input: LiveInput, { index, attempt }: Asked): Promise<void> {
     const answer = await this.#tellAttached(link, input, attempt);
+    this.#services.admission.answered(this.workflowId, !('ended' in answer) && answer.generation === 1);
     this.#dropClient(new Failure('superseded', 'a newer connection has taken this session over'));
     try {
       await this.#take(link, input, { index, attempt }, answer);
@@ -288,6 +292,7 @@ export class Hub {
   }
 
   #workerOpened(dial: AudioDial): void {
+    this.#services.admission.served(this.workflowId, dial.workerId);
     this.#stopFollowing();
     this.#quietAtByte = null;
     if (this.#client === null) this.#startGrace();
@@ -306,6 +311,7 @@ export class Hub {
 
   #workerGone(how: 'ended' | 'moved' | 'lost', { epoch, workerId }: AudioDial, why: string): void {
     const { log, sessions } = this.#gateway;
+    this.#services.admission.workerGone(this.workflowId, how === 'ended');
     if (how === 'moved') {
       void this.#workerMoved();
       return;
@@ -357,6 +363,7 @@ export class Hub {
   /** Gives the client what is missing and the outcome, and lets go of everything. */
   async #finish(result: SessionResult): Promise<void> {
     this.#worker.fence('the session has ended');
+    this.#services.admission.ended(this.workflowId);
     this.#stopFollowing();
     this.#audio.close();
     const present = this.#client;
@@ -469,6 +476,7 @@ export class Hub {
     this.#stopFollowing();
     this.#audio.close();
     this.#ended?.abort();
+    this.#services.admission.left(this.workflowId);
     this.#services.unused(this);
   }
 }

@@ -19,6 +19,7 @@ import type { LiveRequest } from '../protocol.ts';
 import type { Requests } from '../requests.ts';
 import { retryAfter } from '../rest/problem.ts';
 import { webhookFor } from '../webhooks/target.ts';
+import { Admission } from './admission.ts';
 import { ClientLink } from './client-link.ts';
 import type { SessionClient } from './session-client.ts';
 import { Hub, hubIdOf } from './hub.ts';
@@ -56,12 +57,14 @@ export class LiveServer {
   readonly #links = new Set<ClientLink>();
   readonly #watch = new WorkerWatch();
   readonly #notices: QueueNotices;
+  readonly #admission: Admission;
   #draining = false;
 
   constructor(gateway: Gateway, requests: Requests) {
     this.#gateway = gateway;
     this.#requests = requests;
     this.#notices = new QueueNotices(gateway.sessions, gateway.pools, gateway.log);
+    this.#admission = new Admission(gateway);
     this.#dialects = new Map(dialectsOf(gateway).map((dialect) => [dialect.path, dialect]));
     const options = { noServer: true, perMessageDeflate: false, clientTracking: false } as const;
     this.#clients = new WebSocketServer({
@@ -146,27 +149,8 @@ export class LiveServer {
   async attach(client: SessionClient, request: LiveRequest): Promise<void> {
     if (this.#draining) throw new Failure('shutting_down', 'this gateway ends: connect again');
     const input = await this.#inputOf(request);
-    await this.#admit(input);
+    await this.#admission.admit(input, request.mayWait);
     await this.#hub(hubIdOf(input.ref), input.ref).attachClient(client, input, request);
-  }
-
-  /** A session that is there already always comes in; a new one only while queue and tenant are below their bounds. */
-  async #admit(input: LiveInput): Promise<void> {
-    const refusal = await this.#refusalOf(input);
-    if (refusal !== null && !(await this.#gateway.sessions.exists(input.ref))) throw refusal;
-  }
-
-  async #refusalOf({ ref: { tenant }, model }: LiveInput): Promise<Failure | null> {
-    const { sessions, settings } = this.#gateway;
-    const { maxQueue, maxTenantSessions } = settings;
-    const [waiting, open] = await Promise.all([sessions.queueLength(model), sessions.openSessions(tenant)]);
-    if (waiting >= maxQueue) {
-      return new Failure('queue_full', `${maxQueue} sessions wait for a worker of model ${model}: try again later`);
-    }
-    if (open >= maxTenantSessions) {
-      return new Failure('tenant_limit', `${maxTenantSessions} live sessions are open: end one, or try again later`);
-    }
-    return null;
   }
 
   async #inputOf({ session, model, language, priority, labels, audio, webhook }: LiveRequest): Promise<LiveInput> {
@@ -222,6 +206,7 @@ export class LiveServer {
       gateway: this.#gateway,
       watch: this.#watch,
       notices: this.#notices,
+      admission: this.#admission,
       unused: (gone) => {
         if (this.#hubs.get(gone.workflowId) === gone) this.#hubs.delete(gone.workflowId);
       },

@@ -29,6 +29,7 @@ import type {
   SessionSpec,
   SessionView,
 } from '../../workflows/contract.ts';
+import { atMostEvery } from '../at-most-every.ts';
 import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionFilter, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
 import { Calls } from './calls.ts';
@@ -50,19 +51,6 @@ const RESULT_TURN_MS = 60_000;
 /** How old an answer about the whole pool may be. */
 const SHORT_MS = 1000;
 
-/** One question for all who ask within `ms`; one that failed is asked anew. */
-function atMostEvery<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
-  let last: { readonly atMs: number; readonly answer: Promise<T> } | null = null;
-  return () => {
-    const nowMs = performance.now();
-    if (last !== null && nowMs - last.atMs <= ms) return last.answer;
-    const answer = ask();
-    last = { atMs: nowMs, answer };
-    answer.catch(() => (last = null));
-    return answer;
-  };
-}
-
 /** Which upload a file is made from, for whoever removes uploads; and what it was asked for with. */
 export const uploadMemo = (spec: SessionSpec & Partial<Pick<FileInput, 'uploadId' | 'fingerprint'>>) => ({
   ...(spec.uploadId === undefined ? {} : { uploadId: spec.uploadId }),
@@ -75,7 +63,7 @@ export class TemporalSessions implements SessionsPort {
   readonly #calls: Calls;
   readonly #visibility: Visibility;
   readonly #workers: () => Promise<WorkerSummary[]>;
-  readonly #counts = new Map<string, () => Promise<number>>();
+  readonly #ended = new Map<string, () => Promise<number>>();
 
   /** @param deadlineMs longest wait for one answer. */
   constructor(client: Client, deadlineMs: number) {
@@ -253,23 +241,19 @@ export class TemporalSessions implements SessionsPort {
     return this.#workers();
   }
 
-  queueLength(model: string): Promise<number> {
-    return this.#count(`waiting/${model}`, () => this.#visibility.queueLength(model));
+  waitingSessions(model: string, atMost: number): Promise<string[]> {
+    return this.#calls.ask(() => this.#visibility.waitingSessions(model, atMost));
   }
 
-  openSessions(tenant: string): Promise<number> {
-    return this.#count(`open/${tenant}`, () => this.#visibility.openSessions(tenant));
+  openSessions(tenant: string, startedByMs: number): Promise<number> {
+    return this.#calls.ask(() => this.#visibility.openSessions(tenant, startedByMs));
   }
 
   endedSessions(tenant: string): Promise<number> {
-    return this.#count(`ended/${tenant}`, () => this.#visibility.endedSessions(tenant));
-  }
-
-  #count(what: string, count: () => Promise<number>): Promise<number> {
-    const known = this.#counts.get(what);
+    const known = this.#ended.get(tenant);
     if (known !== undefined) return known();
-    const ask = atMostEvery(SHORT_MS, () => this.#calls.ask(count));
-    this.#counts.set(what, ask);
+    const ask = atMostEvery(SHORT_MS, () => this.#calls.ask(() => this.#visibility.endedSessions(tenant)));
+    this.#ended.set(tenant, ask);
     return ask();
   }
 

@@ -64,7 +64,7 @@ function stateClause(state: string): string {
 }
 
 /** A session that an earlier version began has no time of its own but that of its present run. */
-const startClause = (than: '<' | '>', time: string): string =>
+const startClause = (than: '<' | '<=' | '>', time: string): string =>
   `(LonghandStartedAt ${than} ${quoted(time)} OR (LonghandStartedAt IS NULL AND StartTime ${than} ${quoted(time)}))`;
 
 type Time = { seconds?: { toString(): string } | null; nanos?: number | null } | null | undefined;
@@ -148,15 +148,29 @@ export class Visibility {
     return (await this.#page(`${SLOT_USERS} AND ${queuedFor(model)}`, MAX_ROWS, null)).rows;
   }
 
-  /** Live sessions that wait; spans of files wait behind them and are bounded by their files. */
-  async queueLength(model: string): Promise<number> {
-    return this.#count(`${workflowTypes(WORKFLOW.session)} AND ${queuedFor(model)}`);
+  /**
+   * Workflow ids of live sessions that wait, at most so many; spans of files wait behind them and are bounded by their files.
+   */
+  async waitingSessions(model: string, atMost: number): Promise<string[]> {
+    const { namespace } = this.#client.options;
+    const query = `${workflowTypes(WORKFLOW.session)} AND ${queuedFor(model)}`;
+    const ids: string[] = [];
+    let nextPageToken: Uint8Array = new Uint8Array();
+    do {
+      const pageSize = Math.min(MAX_ROWS, atMost - ids.length);
+      const request = { namespace, query, pageSize, nextPageToken };
+      const page = await this.#client.workflowService.listWorkflowExecutions(request);
+      ids.push(...page.executions.map(({ execution }) => execution?.workflowId ?? ''));
+      nextPageToken = page.nextPageToken;
+    } while (nextPageToken.length > 0 && ids.length < atMost);
+    return ids;
   }
 
-  /** Live sessions of a tenant that have not ended. */
-  async openSessions(tenant: string): Promise<number> {
+  /** Live sessions of a tenant that have not ended, of those that were started at a time or before. */
+  async openSessions(tenant: string, startedByMs: number): Promise<number> {
     const which = `ExecutionStatus = 'Running' AND LonghandTenant = ${quoted(tenant)}`;
-    return this.#count(`${workflowTypes(WORKFLOW.session)} AND ${which}`);
+    const started = startClause('<=', new Date(startedByMs).toISOString());
+    return this.#count(`${workflowTypes(WORKFLOW.session)} AND ${which} AND ${started}`);
   }
 
   /** Sessions of a tenant, live ones and files, that have ended. */

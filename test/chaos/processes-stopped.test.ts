@@ -1,22 +1,31 @@
 /** A process that stops without dying, and wakes up when others have taken its place: it is refused, and nothing is lost. */
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
+import { SIGNAL, sessionWorkflowId } from '../../workflows/contract.ts';
 import { Caller, noise, undisturbed } from '../harness/caller.ts';
 import { expectWhole } from '../harness/invariants.ts';
 import type { CallOptions } from '../harness/caller.ts';
+import { fetchHistory } from '../harness/session-history.ts';
 import { connect } from '../harness/sockets.ts';
 import { System } from '../harness/system.ts';
+import { until } from '../harness/until.ts';
 
 const SEGMENT_MS = 400;
 /** So long that a healthy worker on a busy machine is not silent for it. */
 const SILENCE_MS = 3000;
+/** So long a session is kept for a client who is away. */
+const RESUME_MS = 5000;
 
 let system: System;
 beforeAll(async () => {
   system = await System.start({
     models: { en: { engine: 'scripted', segmentMs: SEGMENT_MS } },
     workers: 2,
-    settings: { LONGHAND_SLOTS: '1', LONGHAND_WORKER_SILENCE_MS: String(SILENCE_MS) },
+    settings: {
+      LONGHAND_SLOTS: '1',
+      LONGHAND_WORKER_SILENCE_MS: String(SILENCE_MS),
+      LONGHAND_RESUME_WINDOW_MS: String(RESUME_MS),
+    },
   });
 }, 120_000);
 afterAll(() => system.stop(), 30_000);
@@ -42,6 +51,14 @@ const finished = async ({ caller, audio }: Call): Promise<void> => {
   await caller.done();
   await expectWhole(system, caller, audio, SEGMENT_MS);
 };
+
+/** How often a session was told that a client of it is gone. */
+async function detaches(session: string): Promise<number> {
+  const workflowId = sessionWorkflowId({ tenant: 'default', id: session });
+  const { runs } = await fetchHistory(system.temporal.address, workflowId);
+  const told = runs.flatMap(({ events }) => events.map((event) => event['workflowExecutionSignaledEventAttributes']));
+  return told.filter((signal) => (signal as { signalName?: string } | undefined)?.signalName === SIGNAL.detach).length;
+}
 
 const epochOf = async (session: string): Promise<number> =>
   ((await system.json(`/v1/sessions/${session}`)) as { epoch: number }).epoch;
@@ -141,6 +158,33 @@ describe('a gateway', () => {
     expect((await inbox.closed).code).toBe(1000);
     expect(inbox.ofType('final')).toHaveLength((await undisturbed(audio, SEGMENT_MS)).length);
   });
+
+  test('that wakes up and says that its client is gone, who has come back through another, does not end the session', async () => {
+    const other = await system.add('gateway');
+    const session = 'gone-and-back';
+    const audio = noise(session, 20_000);
+    const first = await connect(`${system.url}/v1/live?session=${session}`);
+    first.socket.send(audio.subarray(0, 32_000));
+    await first.inbox.until(() =>
+      first.inbox.ofType<{ durableBytes: number }>('ack').some(({ durableBytes }) => durableBytes === 32_000),
+    );
+    system.gateway.signal('SIGSTOP');
+    first.socket.terminate();
+    const after = new Caller(`ws://127.0.0.1:${Number(other.ready['port'])}`, { session, audio });
+    await after.call();
+    await after.midSentenceAfter(2);
+    system.gateway.signal('SIGCONT');
+    await until(
+      'it is said',
+      () => detaches(session),
+      (said) => said === 1,
+    );
+    expect(await system.json(`/v1/sessions/${session}`)).toMatchObject({ attached: true });
+    // It speaks for longer than a session is kept for a client who is away.
+    await finished({ caller: after, audio });
+    expect(after.reconnects).toBe(0);
+    expect(await epochOf(session)).toBe(1);
+  }, 60_000);
 });
 
 describe('an orchestrator', () => {

@@ -350,12 +350,15 @@ export class FakeSessions implements SessionsPort, ErasuresPort {
     return this.erasing;
   }
 
-  queueLength(): Promise<number> {
-    return Promise.resolve(this.waiting.length);
+  waitingSessions(): Promise<readonly string[]> {
+    const running = [...this.#running.values()].filter(({ state }) => state.phase.name === 'queued');
+    const others = this.waiting.filter(({ kind }) => kind === 'live').map(({ workflowId }) => workflowId);
+    return Promise.resolve([...others, ...running.map(({ input }) => sessionWorkflowId(input.ref))]);
   }
 
-  openSessions(): Promise<number> {
-    return Promise.resolve(this.#running.size);
+  openSessions(_tenant: string, startedByMs: number): Promise<number> {
+    const open = [...this.#running.values()].filter(({ state }) => state.phase.name !== 'ended');
+    return Promise.resolve(open.filter(({ state }) => state.startedAtMs <= startedByMs).length);
   }
 
   endedSessions(): Promise<number> {

@@ -1,6 +1,7 @@
 /** Who is served first when all wait for the same workers: live before files, and tenants by their weights. */
 import { Client, Connection } from '@temporalio/client';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { TemporalSessions } from '../../gateway/temporal/sessions.ts';
 import { AudioLog } from '../../infra/audio-log.ts';
 import { openFolder } from '../../infra/objects/folder.ts';
@@ -11,6 +12,7 @@ import { Caller, noise } from '../harness/caller.ts';
 import { finishedFile, postFile, wav } from '../harness/files.ts';
 import { System } from '../harness/system.ts';
 import type { Part } from '../harness/system.ts';
+import { until } from '../harness/until.ts';
 import { live } from '../workflows/session/given.ts';
 
 /** Sessions of the gateway's own tenant that the tests have waiting at most. */
@@ -94,8 +96,6 @@ test('while all wait, tenants are served by their weights, whoever came first; a
   const callers: Caller[] = [];
   for (const i of upTo(OWN)) callers.push(await calls(`heavy-${i}`));
 
-  // The gateway's count of a tenant's sessions may be a second old.
-  await pause(1100);
   const late = new Caller(system.url, { session: 'one-too-many', audio: noise('one-too-many', 100) });
   const refused = new Promise<string>((resolve) => late.client.once('reconnecting', ({ why }) => resolve(why)));
   const lateCall = late.call();
@@ -120,9 +120,20 @@ test('while all wait, tenants are served by their weights, whoever came first; a
 }, 120_000);
 
 test('fifty waiting sessions of one tenant do not hold up the first of another', async () => {
+  const beganMs = Date.now();
   const crowd: SessionRef[] = [];
   for (const i of upTo(50)) crowd.push(await waits('crowd', `crowd-${i}`));
   const single = await waits('single', 'single-0');
+  const all = [...crowd, single].map(sessionWorkflowId).sort();
+  const listed = async (atMost: number) => [...(await sessions.waitingSessions('en', atMost))].sort();
+  await until(
+    'all are listed as waiting',
+    () => listed(1000),
+    (ids) => isDeepStrictEqual(ids, all),
+  );
+  expect(await listed(50)).toHaveLength(50);
+  expect(await sessions.openSessions('crowd', Date.now())).toBe(50);
+  expect(await sessions.openSessions('crowd', beganMs - 1)).toBe(0);
   await withWorker(1, () => ended([...crowd, single]).then(() => undefined));
   const served = await order([...crowd, single].map((ref) => [ref.id, sessionWorkflowId(ref)] as const));
   expect(served.indexOf('single-0')).toBeLessThanOrEqual(1);

@@ -12,7 +12,6 @@ import { refuseOtherMethods } from '../../rest/methods.ts';
 import { isLogged, retryAfter } from '../../rest/problem.ts';
 import { failed, STATUS, statusOf } from './answers.ts';
 import { openAudio, sessionFormat } from './audio-in.ts';
-import { refuseWithoutWorker } from './availability.ts';
 import { BodyClient } from './body-client.ts';
 import { readCaps } from './caps.ts';
 import type { AudioSource } from './caps.ts';
@@ -66,14 +65,13 @@ async function answerRecognition(
   try {
     const asked = readRequest(request, gateway);
     id = asked.live.session;
-    if (gateway.settings.kaldi.status9) await refuseWithoutWorker(gateway, asked.live);
     const utterance = await recognise(gateway, live, request, asked);
     response.json({ status: STATUS.success, id, hypotheses: [{ utterance }], ...ignoredOf(asked) });
   } catch (error) {
     const failure = asFailure(error);
     if (isLogged(failure)) gateway.log.error({ err: error, session: id }, 'recognising a request failed');
     if (gateway.settings.kaldi.status9 && failure.type === 'queue_full') {
-      response.status(503).type('text/plain').send('No workers available');
+      response.status(503).set(retryAfter(503)).type('text/plain').send('No workers available');
     } else response.json(failed(id, statusOf(failure), failure.message));
   }
 }
@@ -97,7 +95,7 @@ function idsOf(request: Request, one: (name: string) => string | undefined): Ide
   return identified(Object.fromEntries([...inHeaders, ...inQuery]));
 }
 
-function readRequest(request: Request, { settings: { catalogue } }: Gateway): Recognition {
+function readRequest(request: Request, { settings }: Gateway): Recognition {
   const query = request.query as Record<string, string | string[] | undefined>;
   const one = (name: string): string | undefined => {
     const value = query[name];
@@ -110,10 +108,14 @@ function readRequest(request: Request, { settings: { catalogue } }: Gateway): Re
   }
   const source = readCaps(request.headers['content-type'] ?? '');
   const { label, ignored } = idsOf(request, one);
-  const choice = chooseModel({ model: one('model'), language: one('language'), priority: 'normal', label }, catalogue);
+  const choice = chooseModel(
+    { model: one('model'), language: one('language'), priority: 'normal', label },
+    settings.catalogue,
+  );
   const session = named ?? randomUUID();
+  const mayWait = !settings.kaldi.status9;
   return {
-    live: { ...choice, session, index: 0, attempt: null, audio: sessionFormat(source) },
+    live: { ...choice, session, index: 0, attempt: null, audio: sessionFormat(source), mayWait },
     source,
     isNamed: named !== undefined,
     ignored: [...Object.keys(query).filter((name) => !PARAMETERS.includes(name)), ...ignored],
@@ -140,14 +142,17 @@ async function recognise(
     await live.attach(client, asked).catch((error: unknown) => client.fail(error));
     return await client.transcript;
   } catch (error) {
-    // Nobody can come back to a session whose name nobody was told.
-    if (!isNamed) await cancel(gateway, asked.session);
+    // Nobody can come back to a session whose name nobody was told. Of who was not let in there is none.
+    if (!isNamed && !isRefused(error)) await cancel(gateway, asked.session);
     throw error;
   } finally {
     request.socket.off('close', gone);
     request.socket.setTimeout(uploadStallMs);
   }
 }
+
+const isRefused = (error: unknown): boolean =>
+  error instanceof Failure && (error.type === 'queue_full' || error.type === 'tenant_limit');
 
 async function cancel({ sessions, settings, log }: Gateway, id: string): Promise<void> {
   const ref = { tenant: settings.tenant, id };

@@ -8,7 +8,6 @@ import type { Closing, Conversation, Dialect, Line } from '../dialect.ts';
 import { closeCodeOf, failed, finalResult, partialResult, STATUS, statusOf } from './answers.ts';
 import { openAudio } from './audio-in.ts';
 import type { AudioIn } from './audio-in.ts';
-import { refuseWithoutWorker } from './availability.ts';
 import { readSpeechRequest } from './request.ts';
 import type { SpeechRequest } from './request.ts';
 import { SpeechGuard } from './speech-guard.ts';
@@ -20,6 +19,9 @@ export const speechDialect = (gateway: Gateway): Dialect => ({
   path: SPEECH_PATH,
   meet: ({ query }) => ({ converse: (line) => new Speech(line, query, gateway) }),
 });
+
+/** In the old server's words. */
+const NO_DECODER = 'No decoder available, try again later';
 
 const END = Buffer.from('EOS');
 
@@ -57,18 +59,7 @@ class Speech implements Conversation {
       ended: () => this.#line.message({ type: 'end' }),
       failed: (failure) => this.#line.fail(failure),
     });
-    if (!kaldi.status9) {
-      this.#line.open(request.live);
-      return;
-    }
-    this.#line.hold(true);
-    refuseWithoutWorker(this.#gateway, request.live).then(
-      () => {
-        this.#line.open(request.live);
-        this.#line.hold(false);
-      },
-      (error: unknown) => this.#line.fail(error),
-    );
+    this.#line.open({ ...request.live, mayWait: !kaldi.status9 });
   }
 
   hear(data: Buffer, isBinary: boolean): void {
@@ -127,7 +118,8 @@ class Speech implements Conversation {
   }
 
   fail(failure: Failure): Closing {
-    this.#send(failed(this.#id, statusOf(failure), failure.message));
+    const isBusy = this.#gateway.settings.kaldi.status9 && failure.type === 'queue_full';
+    this.#send(failed(this.#id, statusOf(failure), isBusy ? NO_DECODER : failure.message));
     return { code: closeCodeOf(failure), reason: failure.type };
   }
 

@@ -1,5 +1,6 @@
 /** Five times as many callers as there are slots: what those who are admitted notice of it. */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ServerMessage } from '../../../gateway/protocol.ts';
 import { othersNote, quiet, watchOthers } from '../cpu.ts';
 import { liveUrl, SEGMENT_MS, withSystem } from '../installation.ts';
 import { startLoad } from '../processes.ts';
@@ -30,7 +31,9 @@ class Crowd {
   readonly #over = new AbortController();
   readonly #lanes: Promise<void>[] = [];
   refused = 0;
-  waiting = 0;
+  #waiting = 0;
+  /** The most that waited at a time. */
+  waited = 0;
 
   constructor(url: string) {
     this.#url = url;
@@ -49,13 +52,17 @@ class Crowd {
   async #lane(session: string): Promise<void> {
     const { signal } = this.#over;
     while (!signal.aborted) {
-      const speaker = new Speaker({ url: `${this.#url}?session=${session}`, audio: AUDIO });
+      const heard = ({ type }: ServerMessage): void => {
+        if (type === 'started') this.#waiting -= 1;
+      };
+      const speaker = new Speaker({ url: `${this.#url}?session=${session}`, audio: AUDIO, heard });
       const admitted = await speaker.ready.then(
         () => true,
         () => false,
       );
       if (admitted) {
-        this.waiting += 1;
+        this.#waiting += 1;
+        this.waited = Math.max(this.waited, this.#waiting);
         speaker.speak();
         await over(signal, 2 ** 31 - 1);
         await speaker.end().catch(() => undefined);
@@ -82,16 +89,16 @@ async function pair(url: string, round: number, measureMs: number) {
   const crowd = new Crowd(url);
   crowd.come(round);
   const crowded = await measuring;
-  const { waiting, refused } = crowd;
+  const { waited, refused } = crowd;
   await crowd.leave();
-  return { alone, crowded, waiting, refused };
+  return { alone, crowded, waited, refused };
 }
 
 async function measure(url: string, { quick }: Pace): Promise<Row[]> {
   const others = watchOthers();
   const all: Awaited<ReturnType<typeof pair>>[] = [];
   for (let round = 0; round < (quick ? 1 : PAIRS); round += 1) all.push(await pair(url, round, quick ? 4000 : 10_000));
-  const note = `${SLOTS} slots; ${all.map(({ waiting, refused }) => `${waiting} waiting, ${refused} refusals`).join('; ')}; callers on the same two cores; ${othersNote(others())}`;
+  const note = `${SLOTS} slots; ${all.map(({ waited, refused }) => `${waited} waiting, ${refused} refusals`).join('; ')}; callers on the same two cores; ${othersNote(others())}`;
   const latency = (p: number): Row => {
     const of = (side: 'alone' | 'crowded') => all.map((each) => percentile(each[side].partials, p));
     const times = median(of('crowded')) / median(of('alone'));

@@ -2,9 +2,12 @@
 import { connect as dial } from 'node:net';
 import { WebSocket } from 'ws';
 import { Edge } from '../../harness/edge.ts';
+import { PLANE_CLOSE } from '../../../workflows/audio-plane.ts';
+import { sessionWorkflowId } from '../../../workflows/contract.ts';
 import type { Client } from '../../harness/edge.ts';
 import { connect } from '../../harness/sockets.ts';
 import { turns } from '../../harness/quiet.ts';
+import { workerWith } from './admitted.ts';
 
 let edge: Edge;
 beforeEach(async () => {
@@ -91,6 +94,78 @@ test('above the limit of its tenant a new session is refused for now, and one th
   expect(await second.code()).toBe(1013);
   await (await limited.client('session=first')).session();
   await limited.end();
+});
+
+async function bounded(maxQueue: number): Promise<void> {
+  await edge.end();
+  edge = await new Edge({ maxQueue }).listen();
+}
+
+const answerOf = async (id: string): Promise<string> => {
+  const { inbox } = await edge.client(`session=${id}`);
+  await inbox.until(() => inbox.ofType('session').length + inbox.ofType('error').length > 0);
+  return inbox.ofType<{ code: string }>('error')[0]?.code ?? 'comes in';
+};
+
+test('of a burst of clients as many come in as may wait; the others are refused for now', async () => {
+  await bounded(3);
+  const clients = await Promise.all(Array.from({ length: 10 }, (_, i) => edge.client(`session=s${i}`)));
+  await Promise.all(clients.map(({ inbox }) => inbox.until(() => inbox.messages.length > 0)));
+  const refused = clients.filter(({ inbox }) => inbox.ofType('session').length === 0);
+  expect(refused).toHaveLength(7);
+  for (const client of refused) {
+    expect(await client.inbox.next('error')).toMatchObject({ code: 'queue_full', retryable: true });
+    expect(await client.code()).toBe(1013);
+  }
+});
+
+test('a session that gets a worker, or is over before, makes room for the next one to wait at once', async () => {
+  await bounded(1);
+  const answers = async (...ids: string[]): Promise<string[]> => {
+    const all: string[] = [];
+    for (const id of ids) all.push(await answerOf(id));
+    return all;
+  };
+  expect(await answers('a', 'b')).toEqual(['comes in', 'queue_full']);
+  await edge.worker({ epoch: edge.sessions.grant('a').epoch, id: 'a' });
+  await (await edge.client('session=a')).inbox.next('started');
+  expect(await answers('c', 'd')).toEqual(['comes in', 'queue_full']);
+  const waiting = await edge.client('session=c');
+  await waiting.session();
+  await edge.sessions.cancel({ tenant: 't', id: 'c' });
+  await waiting.inbox.next('done');
+  expect(await answers('e', 'f')).toEqual(['comes in', 'queue_full']);
+});
+
+test('the slot of a session that has ended is free at once', async () => {
+  await bounded(0);
+  const { sessions } = edge;
+  sessions.present = [workerWith('w', 1, [])];
+  const client = await edge.client('session=a');
+  await client.session();
+  await edge.worker({ epoch: sessions.grant('a').epoch, id: 'a' });
+  await client.inbox.next('started');
+  sessions.present = [workerWith('w', 1, [sessionWorkflowId({ tenant: 't', id: 'a' })])];
+  expect(await answerOf('b')).toBe('queue_full');
+  await sessions.complete('a');
+  await client.inbox.next('done');
+  expect([await answerOf('c'), await answerOf('d')]).toEqual(['comes in', 'queue_full']);
+});
+
+test('the slot of a worker that hands its lease back is free at once; that of one that is lost is not', async () => {
+  await bounded(0);
+  const { sessions } = edge;
+  sessions.present = [workerWith('w', 1, [])];
+  expect(await answerOf('a')).toBe('comes in');
+  const lost = await edge.worker({ epoch: sessions.grant('a').epoch, id: 'a' });
+  sessions.present = [workerWith('w', 1, [sessionWorkflowId({ tenant: 't', id: 'a' })])];
+  lost.socket.terminate();
+  await sessions.untilAsked('workerLost');
+  expect(await answerOf('b')).toBe('queue_full');
+  const again = await edge.worker({ epoch: sessions.grant('a').epoch, id: 'a' });
+  again.socket.close(PLANE_CLOSE.leaseEnded, 'quiet');
+  await again.inbox.closed;
+  expect(await answerOf('c')).toBe('comes in');
 });
 
 test('text where audio belongs closes that session alone, with 1003', async () => {
