@@ -32,7 +32,8 @@ export class FileLog {
   readonly #log: AudioLogPort;
   readonly #prefix: string;
   readonly #meter = new LoudnessMeter();
-  #stretch = new Uint8Array(STRETCH_BYTES);
+  /** What is not stored yet, at most a stretch. */
+  #waiting: Uint8Array[] = [];
   #filled = 0;
   #durableBytes = 0;
   #decodedBytes = 0;
@@ -53,11 +54,11 @@ export class FileLog {
     this.sealed = sealed;
   }
 
-  /** Takes the next decoded bytes; whole stretches are stored. */
+  /** Takes the next decoded bytes, which stay as they are from then on; whole stretches are stored. */
   async take(pcm: Uint8Array): Promise<void> {
     for (let at = 0; at < pcm.byteLength && !this.sealed;) {
       const piece = pcm.subarray(at, at + STRETCH_BYTES - this.#filled);
-      this.#stretch.set(piece, this.#filled);
+      this.#waiting.push(piece);
       this.#filled += piece.byteLength;
       at += piece.byteLength;
       if (this.#filled === STRETCH_BYTES) await this.#store();
@@ -66,15 +67,14 @@ export class FileLog {
 
   /** No more comes: stores the rest, an odd byte at the end being no sample, and seals the log. */
   async finish(): Promise<void> {
-    this.#filled -= this.#filled % 2;
-    if (!this.sealed && this.#filled > 0) await this.#store();
+    if (!this.sealed && this.#filled > 1) await this.#store();
     if (!this.sealed) await this.#seal();
   }
 
   /** Answers once all of the stretch is stored, or the log is found sealed. */
   async #store(): Promise<void> {
-    const pcm = this.#stretch.subarray(0, this.#filled);
-    this.#stretch = new Uint8Array(STRETCH_BYTES);
+    const pcm = Buffer.concat(this.#waiting, this.#filled - (this.#filled % 2));
+    this.#waiting = [];
     this.#filled = 0;
     this.#meter.add(pcm);
     const end = this.#decodedBytes + pcm.byteLength;

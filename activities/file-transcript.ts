@@ -4,15 +4,17 @@ import type {
   ControlActivities,
   FileSpan,
   FinishFileArgs,
+  FinishWholeArgs,
   Segment,
   SpanYield,
   SurveyArgs,
   TranscriptDocument,
+  TranscriptWritten,
 } from '../workflows/contract.ts';
 import { isDone, NONE_DONE, withDone } from '../workflows/plan.ts';
 import { untilDamaged } from './damage.ts';
-import { readRepairs, readSpan, sideBySide, whole, write } from './transcript.ts';
-import type { TranscriptObjects } from './transcript.ts';
+import { readCommitted, readRepairs, readSpan, sideBySide, whole, write, writeSpan } from './transcript.ts';
+import type { StoredAudio, TranscriptObjects } from './transcript.ts';
 
 /** What files need of object storage besides. */
 export interface FileObjects extends TranscriptObjects {
@@ -20,13 +22,14 @@ export interface FileObjects extends TranscriptObjects {
   deleteEach(keys: readonly string[]): Promise<void>;
 }
 
-type FileActivities = Pick<ControlActivities, 'surveySpans' | 'finishFile'>;
+type FileActivities = Pick<ControlActivities, 'surveySpans' | 'finishFile' | 'finishWhole'>;
 
-/** Both may run again at any time: the same arguments leave the same objects. */
-export function createFileTranscripts(objects: FileObjects): FileActivities {
+/** All of them may run again at any time: the same arguments leave the same objects. */
+export function createFileTranscripts(objects: FileObjects, audio: StoredAudio): FileActivities {
   return {
     surveySpans: untilDamaged((args) => surveySpans(objects, args)),
     finishFile: untilDamaged((args) => finishFile(objects, args)),
+    finishWhole: untilDamaged((args) => finishWhole(objects, audio, args)),
   };
 }
 
@@ -101,8 +104,28 @@ async function finishFile(
   const channelled = (meta.channels ?? 1) > 1;
   const open = holes.map(({ channel, fromByte, toByte }) => ({ fromByte, toByte, ...(channelled ? { channel } : {}) }));
   await write(objects, whole(ref, version), meta, segments, open);
-  if (uploadId !== null) await objects.deleteAll(objectKeys.uploads(ref.tenant, uploadId));
+  await discard(objects, ref.tenant, uploadId);
   return segments.length;
+}
+
+async function finishWhole(
+  objects: FileObjects,
+  audio: StoredAudio,
+  { span, meta, uploadId }: FinishWholeArgs,
+): Promise<TranscriptWritten & { isWhole: boolean }> {
+  const { ref, version } = span;
+  const { segments, holes } = await readCommitted(objects, audio, span);
+  if (holes.length > 0) {
+    await writeSpan(objects, span, segments, holes);
+    return { segments: segments.length, holes, isWhole: false };
+  }
+  await write(objects, whole(ref, version), meta, segments, []);
+  await discard(objects, ref.tenant, uploadId);
+  return { segments: segments.length, holes, isWhole: true };
+}
+
+async function discard(objects: FileObjects, tenant: string, uploadId: string | null): Promise<void> {
+  if (uploadId !== null) await objects.deleteAll(objectKeys.uploads(tenant, uploadId));
 }
 
 /** Spans of one channel follow each other; those of several are brought into the order of time. */

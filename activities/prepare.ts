@@ -1,6 +1,12 @@
 /** From an upload to audio logs that are cut into spans. */
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { LOG_BYTES_PER_MS, MAX_FILE_CHANNELS, objectKeys, UPLOAD_MISSING } from '../workflows/contract.ts';
+import {
+  LOG_BYTES_PER_MS,
+  MAX_FILE_CHANNELS,
+  objectKeys,
+  PLAIN_UPLOAD_BYTES,
+  UPLOAD_MISSING,
+} from '../workflows/contract.ts';
 import type {
   ControlActivities,
   DecodeAnswer,
@@ -39,6 +45,8 @@ interface HeldFile {
 
 interface Decoder {
   probe(path: string, signal: AbortSignal): Promise<ProbeAnswer>;
+  /** The samples of a whole file that needs no decoder; null: it does, or is not taken. */
+  plainAudio(file: Uint8Array): Uint8Array | null;
   /** 16 kHz mono s16le. Throws an error with `reason` and `detail`, named `AudioRefused`, for what is not taken. */
   decodeAudio(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** The same for each channel: pieces of equal length. */
@@ -47,7 +55,7 @@ interface Decoder {
 
 type Preparation = Pick<
   ControlActivities,
-  'probeAudio' | 'decodeAudio' | 'discardUpload' | 'prepareFile' | 'planStored'
+  'probeAudio' | 'decodeAudio' | 'discardUpload' | 'prepareFile' | 'preparePlain' | 'planStored'
 >;
 
 /** All of them may run again at any time: what is stored stays. */
@@ -66,20 +74,25 @@ export function createPrepare(ports: PreparePorts): Preparation {
       const known = await readPlan(ports, args.ref);
       if (known !== null) return { ok: true, plan: known };
       const decoded = await decode(ports, args);
-      if (!('logs' in decoded)) return decoded;
-      const plan = await planOf(decoded.logs, ports.spanMs);
-      await ports.uploads.put(objectKeys.plan(args.ref), encode(plan));
-      return { ok: true, plan };
+      return 'logs' in decoded ? { ok: true, plan: await plan(ports, args.ref, decoded.logs) } : decoded;
+    }),
+    preparePlain: untilDamaged(async ({ ref, uploadId }) => {
+      const [known, log, upload] = await Promise.all([
+        readPlan(ports, ref),
+        openLog(ports, ref, 0),
+        readSmall(ports, ref.tenant, uploadId),
+      ]);
+      const pcm = upload === null ? null : ports.decoder.plainAudio(upload);
+      if (known !== null || pcm === null) return known;
+      await log.take(pcm);
+      await log.finish();
+      return plan(ports, ref, [log]);
     }),
     planStored: untilDamaged(async ({ ref, facts }) => {
       await ports.uploads.put(objectKeys.versionFacts(ref, facts.version), encode(facts satisfies VersionFacts));
       const known = await readPlan(ports, ref);
       if (known !== null) return known;
-      const log = new FileLog(ports.audioLog, objectKeys.audio(ref));
-      await log.open();
-      const plan = await planOf([log], ports.spanMs);
-      await ports.uploads.put(objectKeys.plan(ref), encode(plan));
-      return plan;
+      return plan(ports, ref, [await openLog(ports, ref, 0)]);
     }),
     discardUpload: ({ ref, uploadId }) => ports.uploads.deleteAll(objectKeys.uploads(ref.tenant, uploadId)),
   };
@@ -91,6 +104,27 @@ const encode = (document: object): Uint8Array => Buffer.from(JSON.stringify(docu
 async function readPlan(ports: PreparePorts, ref: SessionRef): Promise<FilePlan | null> {
   const bytes = await ports.uploads.get(objectKeys.plan(ref));
   return bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString('utf8')) as FilePlan);
+}
+
+/** Cuts the audio, and writes down how. */
+async function plan(ports: PreparePorts, ref: SessionRef, logs: readonly FileLog[]): Promise<FilePlan> {
+  const cut = await planOf(logs, ports.spanMs);
+  await ports.uploads.put(objectKeys.plan(ref), encode(cut));
+  return cut;
+}
+
+/** The whole upload; null where there is none, or it is larger than is prepared at once. */
+async function readSmall(ports: PreparePorts, tenant: string, uploadId: string): Promise<Uint8Array | null> {
+  const content = await openUpload(ports.uploads, tenant, uploadId);
+  if (content === null) return null;
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of content) {
+    bytes += chunk.byteLength;
+    if (bytes > PLAIN_UPLOAD_BYTES) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** Fetches the upload into a file for as long as `use` works; cancelling the activity stops the fetching. */

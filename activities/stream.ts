@@ -52,7 +52,8 @@ export function createWorkerActivities(
 async function streamChunks(leases: Omit<LeasesPort, 'grant'>, args: StreamArgs): Promise<StreamOutcome> {
   const context = Context.current();
   const beat = setInterval(() => context.heartbeat(), STREAM_HEARTBEAT_MS);
-  context.heartbeat();
+  // What is over in a moment need not say before that it is there.
+  if (args.lean !== true) context.heartbeat();
   context.cancellationSignal.addEventListener('abort', () => {
     // Not found: the run that scheduled this activity has continued as new, and takes the lease up again.
     if (context.cancellationDetails?.notFound === true) leases.detach(args);

@@ -11,6 +11,7 @@ import type {
   Span,
   TranscriptDocument,
   TranscriptMeta,
+  WriteTranscriptArgs,
   WrittenFormat,
 } from '../workflows/contract.ts';
 import { holeOf, holesIn } from '../workflows/coverage.ts';
@@ -47,20 +48,14 @@ export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio
       const key = objectKeys.checkpoint(ref, span, first, first + segments.length, version);
       await objects.put(key, encode(JSON.stringify(segments)));
     }),
-    writeTranscript: untilDamaged(async ({ ref, span, version = 1, tail, segmentCount, meta, coverage, repairs }) => {
-      const segments = joinOverlaps([...(await readCheckpoints(objects, ref, span, version)), ...tail]);
-      requireOrder(segments, 0);
-      if (segments.length !== segmentCount) {
-        damaged(`${segmentCount} segments were committed, ${segments.length} are there`);
-      }
-      const holes = coverage === undefined ? [] : holesIn(segments, coverage, await storedBytes(audio, ref, coverage));
+    writeTranscript: untilDamaged(async (args) => {
+      const { ref, repairs } = args;
+      const { segments, holes } = await readCommitted(objects, audio, args);
       if (repairs === null && holes.length > 0) return { segments: segments.length, holes };
       segments.push(...(await readRepairs(objects, ref, repairs, segments.length)));
       const isRepaired = (repairs?.spans ?? 0) > 0;
       const open = isRepaired ? (repairs?.open ?? []) : holes;
-      // A span's transcript is only ever joined with the others: it needs no format to be read in.
-      const formats = span === null ? WRITTEN_FORMATS : (['json'] as const);
-      await write(objects, { ref, span, version, formats }, meta, segments, open);
+      await writeSpan(objects, args, segments, open);
       return { segments: segments.length, holes: open };
     }),
     mergeSpans: untilDamaged(async ({ ref, spans, repairs, meta }) => {
@@ -71,6 +66,38 @@ export function createTranscripts(objects: TranscriptObjects, audio: StoredAudio
       return segments.length;
     }),
   };
+}
+
+/** Of a live session, or of a span: its transcript is only ever joined with the others, and needs no format to be read in. */
+export function writeSpan(
+  objects: TranscriptObjects,
+  { ref, span, version = 1, meta }: WriteTranscriptArgs,
+  segments: readonly Segment[],
+  holes: readonly Span[],
+): Promise<void> {
+  const formats = span === null ? WRITTEN_FORMATS : (['json'] as const);
+  return write(objects, { ref, span, version, formats }, meta, segments, holes);
+}
+
+interface Committed {
+  readonly segments: Segment[];
+  /** Stretches of audio without text. */
+  readonly holes: readonly Span[];
+}
+
+/** What was committed of a stream of speech. @throws {@link TRANSCRIPT_DAMAGED} */
+export async function readCommitted(
+  objects: TranscriptObjects,
+  audio: StoredAudio,
+  { ref, span, version = 1, tail, segmentCount, coverage }: WriteTranscriptArgs,
+): Promise<Committed> {
+  const segments = joinOverlaps([...(await readCheckpoints(objects, ref, span, version)), ...tail]);
+  requireOrder(segments, 0);
+  if (segments.length !== segmentCount) {
+    damaged(`${segmentCount} segments were committed, ${segments.length} are there`);
+  }
+  const holes = coverage === undefined ? [] : holesIn(segments, coverage, await storedBytes(audio, ref, coverage));
+  return { segments, holes };
 }
 
 export interface Target {
@@ -107,9 +134,10 @@ export async function write(
   const segments = inOrder(committed, meta);
   const text = segments.map((segment) => segment.text).join(' ');
   const document: TranscriptDocument = { ...meta, text, segments, holes: holes.map(holeOf) };
-  for (const format of [...formats.filter((name) => name !== 'json'), 'json' as const]) {
-    await objects.put(objectKeys.transcript(ref, span, format, version), encode(render(document, format)));
-  }
+  const put = (format: WrittenFormat): Promise<void> =>
+    objects.put(objectKeys.transcript(ref, span, format, version), encode(render(document, format)));
+  await Promise.all(formats.filter((format) => format !== 'json').map(put));
+  await put('json');
 }
 
 async function readCheckpoints(

@@ -156,12 +156,15 @@ export interface SessionsPort {
    * waits while Temporal is away.
    */
   changes(ref: SessionRef, signal: AbortSignal): AsyncIterable<unknown>;
-  startFile(input: FileInput): Promise<void>;
+  /** @param waitMs answers the decoder's verdict as well, or null when it takes longer; absent: at once, with null. */
+  startFile(input: FileInput, waitMs?: number): Promise<ProbedAnswer | null>;
   /** What a session was started with under an Idempotency-Key; null: there is no such session, or it had none. */
   fingerprint(ref: SessionRef): Promise<string | null>;
   /** The decoder's verdict, or null when it takes longer than `waitMs`. */
   probed(ref: SessionRef, waitMs: number): Promise<ProbedAnswer | null>;
   view(ref: SessionRef): Promise<SessionView>;
+  /** The same, at less cost where the session is over. */
+  look(ref: SessionRef): Promise<SessionView>;
   cancel(ref: SessionRef): Promise<void>;
   /** Another worker is to go on at the next segment boundary. */
   handOver(ref: SessionRef): Promise<void>;

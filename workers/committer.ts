@@ -18,6 +18,9 @@ export interface CommitterEvents {
   fenced(): void;
 }
 
+/** What comes of the last of it with the stream's end. */
+export type LastCommit = Omit<Commit, 'epoch'>;
+
 const MAX_BATCH = 100;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 2000;
@@ -32,10 +35,21 @@ export class Committer {
   #throughByte: number;
   #committedByte: number;
   #running: Promise<void> | null = null;
+  #lingering: NodeJS.Timeout | null = null;
+  #lingerMs: number;
   #held = false;
   #closed = false;
 
-  constructor(port: CommitPort, workflowId: string, epoch: number, fromByte: number, events: CommitterEvents) {
+  /** @param lingerMs what is given waits so long for more, and goes together with it. */
+  constructor(
+    port: CommitPort,
+    workflowId: string,
+    epoch: number,
+    fromByte: number,
+    events: CommitterEvents,
+    lingerMs = 0,
+  ) {
+    this.#lingerMs = lingerMs;
     this.#port = port;
     this.#workflowId = workflowId;
     this.#epoch = epoch;
@@ -78,8 +92,29 @@ export class Committer {
     this.#kick();
   }
 
+  /** Nothing waits for more any longer. */
+  hurry(): void {
+    this.#lingerMs = 0;
+    if (this.#lingering !== null) clearTimeout(this.#lingering);
+    this.#lingering = null;
+    this.#kick();
+  }
+
+  /** Closes it; answers what is not committed, once that is no more than a commit may hold. Undefined: nothing. */
+  async rest(): Promise<LastCommit | undefined> {
+    while (this.#running !== null) await this.#running;
+    if (this.#waiting.length > MAX_BATCH) {
+      this.hurry();
+      await this.drained();
+    }
+    const isLeft = !this.#closed && this.#hasWork();
+    this.close();
+    return isLeft ? this.#next(this.#waiting) : undefined;
+  }
+
   /** Resolves when everything given is committed, or the committer is closed. */
   async drained(): Promise<void> {
+    this.hurry();
     while (!this.#closed && !this.isIdle) {
       if (this.#running === null) await pause(FIRST_RETRY_MS);
       else await this.#running;
@@ -88,6 +123,7 @@ export class Committer {
 
   close(): void {
     this.#closed = true;
+    if (this.#lingering !== null) clearTimeout(this.#lingering);
   }
 
   #hasWork(): boolean {
@@ -96,6 +132,13 @@ export class Committer {
 
   #kick(): void {
     if (this.#running !== null || this.#held || this.#closed || !this.#hasWork()) return;
+    if (this.#lingerMs > 0) this.#lingering ??= setTimeout(() => this.#begin(), this.#lingerMs);
+    else this.#begin();
+  }
+
+  #begin(): void {
+    this.#lingering = null;
+    if (this.#running !== null || this.#held || this.#closed) return;
     this.#running = this.#commitNext().finally(() => {
       this.#running = null;
       this.#kick();
@@ -103,11 +146,8 @@ export class Committer {
   }
 
   async #commitNext(): Promise<void> {
-    const segments = this.#waiting.slice(0, MAX_BATCH);
-    const isAll = segments.length === this.#waiting.length;
-    const throughByte = isAll ? this.#throughByte : (segments.at(-1)?.endByte ?? this.#throughByte);
-    const holes = this.#holes.filter(({ toByte }) => toByte <= throughByte);
-    const commit = { epoch: this.#epoch, segments, throughByte, ...(holes.length > 0 ? { holes } : {}) };
+    const commit: Commit = { epoch: this.#epoch, ...this.#next(this.#waiting.slice(0, MAX_BATCH)) };
+    const { segments, throughByte, holes = [] } = commit;
     const answer = await this.#persist(commit);
     if (this.#closed || answer === null) return;
     if (answer === 'fenced') {
@@ -123,6 +163,13 @@ export class Committer {
       this.#held = true;
       this.#events.rotate();
     }
+  }
+
+  #next(segments: readonly Segment[]): LastCommit {
+    const isAll = segments.length === this.#waiting.length;
+    const throughByte = isAll ? this.#throughByte : (segments.at(-1)?.endByte ?? this.#throughByte);
+    const holes = this.#holes.filter(({ toByte }) => toByte <= throughByte);
+    return { segments, throughByte, ...(holes.length > 0 ? { holes } : {}) };
   }
 
   /** Temporal may be away for long: the same commit is tried until it is answered. */

@@ -42,6 +42,7 @@ function settingsOf(config: Config): GatewaySettings {
       leaseTtlMs: config.LONGHAND_LEASE_TTL_MS,
       heartbeatTimeoutMs: config.LONGHAND_HEARTBEAT_TIMEOUT_MS,
       inPlace: true,
+      lean: true,
       rotateAfterEvents: config.LONGHAND_ROTATE_EVENTS,
       checkpointEverySegments: config.LONGHAND_CHECKPOINT_SEGMENTS,
       maxParallelSpans: config.LONGHAND_MAX_PARALLEL_SPANS,

@@ -40,6 +40,9 @@ const QUIET_BYTES = 500 * LOG_BYTES_PER_MS;
 /** Once the recogniser has finished it says nothing: the lease says in its place that it is there, well within the gateway's patience. */
 const SIGN_OF_LIFE_MS = 100;
 
+/** Finals of a file are committed together with those of so long after them: what is heard again of a worker that was lost. */
+const LINGER_MS = 2000;
+
 type Ending = 'end' | 'paused' | 'quiet' | 'gatewayLost';
 
 /** A sentence that does not end by itself is ended after this, when another worker is to take over. */
@@ -109,6 +112,7 @@ export class StreamLease {
   /** Another worker is to take over: the stream ends with the next committed segment, or at once where nobody speaks. */
   handOver(): void {
     if (this.#handingOver !== null || this.#released) return;
+    this.#committer?.hurry();
     this.#handingOver = [
       setTimeout(() => this.#recogniser?.finalize(), BOUNDARY_LIMIT_MS),
       setTimeout(() => this.#handOverNow(), HANDOVER_LIMIT_MS),
@@ -155,11 +159,13 @@ export class StreamLease {
     this.#nextIndex = args.nextIndex;
     this.#committedIndex = args.nextIndex;
     this.#receivedByte = args.fromByte;
-    this.#committer = new Committer(commits, args.workflowId, this.lease.epoch, args.fromByte, {
-      committed: (segments) => this.#committed(segments),
+    const events = {
+      committed: (segments: readonly Segment[]) => this.#committed(segments),
       rotate: () => this.#end({ why: 'rotate', detail: null }),
       fenced: () => this.release({ why: 'fenced', detail: null }),
-    });
+    };
+    const lingerMs = args.lean === true ? LINGER_MS : 0;
+    this.#committer = new Committer(commits, args.workflowId, this.lease.epoch, args.fromByte, events, lingerMs);
     const mode = args.kind === 'span' ? 'file' : 'live';
     const { fromByte, language } = args;
     this.#recogniser = engine.open({ fromByte, language, mode }, (event) => this.#recognised(event));
@@ -344,11 +350,22 @@ export class StreamLease {
     const { why, generation } = this.#ending ?? { why: 'end', generation: 0 };
     // Temporal may be away for long; to wait for it is not to hang.
     this.#signs = setInterval(() => this.#link?.send({ type: 'consumed', bytes: this.#receivedByte }), SIGN_OF_LIFE_MS);
-    if (why !== 'end') this.#committer?.advance(this.#receivedByte);
-    await this.#committer?.drained();
-    const more = why === 'end' ? { throughByte: this.#receivedByte } : { generation };
-    this.#concluded = { why, detail: null, ...more };
+    this.#concluded = why === 'end' ? await this.#last() : await this.#left(why, generation);
     // Between two runs there is no activity to tell it to: the next one is told at once.
     if (this.#finish !== null) this.release(this.#concluded);
+  }
+
+  async #left(why: Exclude<Ending, 'end'>, generation: number): Promise<StreamOutcome> {
+    this.#committer?.advance(this.#receivedByte);
+    await this.#committer?.drained();
+    return { why, detail: null, generation };
+  }
+
+  /** What is not committed yet goes along where that may be. */
+  async #last(): Promise<StreamOutcome> {
+    const isLean = this.#args?.lean === true;
+    if (!isLean) await this.#committer?.drained();
+    const commit = isLean ? await this.#committer?.rest() : undefined;
+    return { why: 'end', detail: null, throughByte: this.#receivedByte, ...(commit === undefined ? {} : { commit }) };
   }
 }

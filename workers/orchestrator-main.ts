@@ -38,6 +38,7 @@ import { configurePools, policiesOf } from './pools.ts';
 import { isDisabled } from './receivers.ts';
 import { TemporalRetention } from './retention.ts';
 
+const WORKFLOWS = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
 const TEMPORAL_LIMIT_MS = 60_000;
 /** How late an activity may learn that nobody wants it any more: else 8 s to 24 s, by its heartbeat timeout. */
 const HEARTBEAT_THROTTLE = '1s';
@@ -146,12 +147,14 @@ await runProcess('orchestrator', async (config, log) => {
   const control = await Worker.create({
     ...shared,
     taskQueue: CONTROL_QUEUE,
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    workflowsPath: WORKFLOWS,
+    // No workflow leaves anything in a module: they are made once, and not for each workflow anew.
+    bundlerOptions: { preloadModules: [WORKFLOWS] },
     // Preparation too: files that were begun before it had a queue of its own ask for it here.
     activities: {
       ...preparation,
       ...createTranscripts(objects, audioLog),
-      ...createFileTranscripts(objects),
+      ...createFileTranscripts(objects, audioLog),
       ...scaling.activities,
       ...retaining.activities,
     },

@@ -3,6 +3,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import type { SearchAttributePair, SearchAttributeUpdatePair } from '@temporalio/common';
 import { priorityKey } from './session/project.ts';
 import type { SessionSpec } from './contract.ts';
+import { mayBePlain } from './file/plain.ts';
 import type { Phase } from './session/state.ts';
 
 const KEY = {
@@ -24,7 +25,7 @@ export function specAttributes(spec: SessionSpec, kind: 'live' | 'span' | 'file'
     { key: KEY.tenant, value: spec.ref.tenant },
     { key: KEY.model, value: spec.model },
     { key: KEY.kind, value: kind },
-    { key: KEY.state, value: kind === 'file' ? 'preparing' : 'queued' },
+    { key: KEY.state, value: kind === 'file' && !mayBePlain(spec) ? 'preparing' : 'queued' },
     { key: KEY.priority, value: priorityKey(kind, spec.priority, false) },
     { key: KEY.queuedAt, value: new Date() },
     ...(kind === 'span' ? [] : ownAttributes(spec)),
@@ -61,7 +62,11 @@ export const batchAttributes = (tenant: string): SearchAttributePair[] => [
 
 export const eraseAttributes = (tenant: string): SearchAttributePair[] => [{ key: KEY.tenant, value: tenant }];
 
-export const fileAttributes = (state: string): SearchAttributePair[] => [{ key: KEY.state, value: state }];
+/** @param hadWorker its span was transcribed in its own workflow: no worker has it any more. */
+export const fileAttributes = (state: string, hadWorker = false): SearchAttributeUpdatePair[] => [
+  { key: KEY.state, value: state },
+  ...(hadWorker ? [{ key: KEY.worker, value: null }] : []),
+];
 
 /**
  * What changes with a session's phase.

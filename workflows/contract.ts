@@ -95,6 +95,9 @@ export type TranscriptFormat = (typeof TRANSCRIPT_FORMATS)[number];
 export const LOG_SAMPLE_RATE = 16_000;
 export const LOG_BYTES_PER_MS = 32;
 
+/** An upload of so few bytes is prepared in its workflow's own task, where it needs no decoder: a minute of audio. */
+export const PLAIN_UPLOAD_BYTES = 2 << 20;
+
 /** What becomes of a file of several channels: one text of their mixture, or each its own audio log and segments. */
 export const CHANNEL_MODES = ['mixed', 'separate'] as const;
 export type ChannelMode = (typeof CHANNEL_MODES)[number];
@@ -181,6 +184,11 @@ export interface SessionBounds {
    * has begun it.
    */
   readonly inPlace?: true;
+  /**
+   * A file of one span is prepared, where that takes a moment, and transcribed in its own workflow; and the last commit of a
+   * span comes with the end of its stream. Absent: an earlier version has begun it.
+   */
+  readonly lean?: true;
 }
 
 /** What every kind of session is started with. */
@@ -264,6 +272,8 @@ export interface SessionResult {
   readonly audioMs: number;
   /** Stretches of the audio log of which no recogniser could make text. */
   readonly holes?: readonly Span[];
+  /** As it was seen last: whoever looks at it later need not ask its workflow. Absent: a span, or an earlier version's. */
+  readonly view?: SessionView;
 }
 
 /** How a file ended; one that was `stopped` may go on. */
@@ -504,6 +514,8 @@ export interface StreamArgs {
   readonly drain: boolean;
   /** Whose audio log; absent: 0. */
   readonly channel?: number;
+  /** Nobody waits for finals: they may be committed some at a time, and the last of them with the outcome. */
+  readonly lean?: true;
 }
 
 /**
@@ -538,6 +550,8 @@ export interface StreamOutcome {
   readonly generation?: number;
   /** With `end`: all audio before it was recognised, and is in a committed segment, or a hole, or silence. */
   readonly throughByte?: number;
+  /** With `end`, where {@link StreamArgs.lean}: what is not committed yet. */
+  readonly commit?: Omit<Commit, 'epoch'>;
 }
 
 /** Activity `handOverLease`: the stream of this lease ends at the next segment boundary, for another worker to go on. */
@@ -593,6 +607,14 @@ export interface TranscriptWritten {
   readonly segments: number;
   /** Stretches of audio without text: to be repaired first where `repairs` was null, left open otherwise. */
   readonly holes: readonly Span[];
+}
+
+/** The transcript of a file's one span is the file's, unless something is left to be done. */
+export interface FinishWholeArgs {
+  readonly span: WriteTranscriptArgs;
+  readonly meta: TranscriptMeta;
+  /** As in {@link FinishFileArgs}. */
+  readonly uploadId: string | null;
 }
 
 export interface TranscriptMeta {
@@ -763,10 +785,14 @@ export interface ControlActivities {
   mergeSpans(args: MergeArgs): Promise<number>;
   /** Decodes an upload into one audio log for each channel that is to be transcribed, and cuts them. */
   prepareFile(args: PrepareArgs): Promise<PrepareAnswer>;
+  /** As `prepareFile`, of an upload of at most {@link PLAIN_UPLOAD_BYTES} that needs no decoder; null: it is another. */
+  preparePlain(args: Omit<PrepareArgs, 'channels'>): Promise<FilePlan | null>;
   /** Cuts audio that is stored already, and writes down what for. */
   planStored(args: { readonly ref: SessionRef; readonly facts: VersionFacts }): Promise<FilePlan>;
   /** What earlier runs have finished; what they left of other spans is deleted, and their transcript. */
   surveySpans(args: SurveyArgs): Promise<SpanYield>;
+  /** `writeTranscript` and `finishFile` in one where there are no holes; otherwise the first alone, and not `isWhole`. */
+  finishWhole(args: FinishWholeArgs): Promise<TranscriptWritten & { readonly isWhole: boolean }>;
   /** Joins the finished spans in the order of time; answers the number of segments. */
   finishFile(args: FinishFileArgs): Promise<number>;
 }

@@ -1,6 +1,7 @@
 /** One run of a file's workflow, or of a version's: what is true, what others see of it, what the next run is to know. */
 import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { fileAttributes } from './attributes.ts';
+import { LOG_BYTES_PER_MS } from './contract.ts';
 import type {
   FileInput,
   FilePlan,
@@ -10,12 +11,16 @@ import type {
   SessionState,
   SessionView,
   SpanYield,
+  TranscriptMeta,
   VersionInput,
 } from './contract.ts';
 import type { FileEnding } from './file-ending.ts';
+import { mayBePlain } from './file/plain.ts';
 import { LaneHolder } from './lanes/holder.ts';
 import type { HeldLanes } from './lanes/holder.ts';
 import { NO_FIT, reachesAt, withPoint } from './pace.ts';
+import type { SpanWithin } from './session/session.ts';
+import type { StreamState } from './session/state.ts';
 import type { Fit } from './pace.ts';
 import { bytesOf, doneCount, endByteOf, NONE_DONE, spansOf } from './plan.ts';
 
@@ -33,6 +38,8 @@ export interface FileState {
   readonly fit: Fit;
   /** How its end was asked for from outside; null while it was not. */
   readonly asked: FileEnding | null;
+  /** Of its one span, where that is transcribed in this workflow and has begun. */
+  readonly stream?: StreamState;
 }
 
 export const NO_YIELD: SpanYield = { done: NONE_DONE, bytes: 0, segments: 0, holes: [] };
@@ -46,10 +53,17 @@ export class FileRun {
   probe: ProbeAnswer | null = null;
   ending: FileEnding | null = null;
   spans: readonly FileSpan[] = [];
+  /** Its one span, where that is transcribed in this workflow and has begun. */
+  within: SpanWithin | null = null;
+  /** As what lists show it from the beginning. */
+  isListedQueued: boolean;
+  /** Its transcript was written together with its one span's. */
+  isWritten = false;
 
   constructor(input: FileInput | VersionInput, carried: FileState | undefined) {
     this.input = input;
     this.lanes = new LaneHolder(input, carried?.lanes);
+    this.isListedQueued = carried === undefined && input.kind === 'file' && mayBePlain(input);
     const startedAt = workflowInfo().startTime.toISOString();
     this.state = carried ?? {
       plan: null,
@@ -92,11 +106,23 @@ export class FileRun {
     return this.spans.length === 1 && this.input.bounds.inPlace === true;
   }
 
+  /** It needs no workflow for its span. */
+  get isWhole(): boolean {
+    return this.isBrief && this.input.bounds.lean === true;
+  }
+
   enter(phase: SessionState): void {
     if (phase === this.phase) return;
     this.phase = phase;
     // Lists need not see what passes in a moment.
-    if (phase !== 'closing' || !this.isBrief) upsertSearchAttributes(fileAttributes(phase));
+    const isPassing = (phase === 'closing' && this.isBrief) || (phase === 'streaming' && this.isWhole);
+    if (!isPassing) upsertSearchAttributes(fileAttributes(phase, this.within !== null));
+  }
+
+  /** Lists took it for one that needs no decoder. */
+  prepares(): void {
+    this.isListedQueued = false;
+    upsertSearchAttributes(fileAttributes('preparing'));
   }
 
   end(ending: FileEnding): void {
@@ -125,7 +151,28 @@ export class FileRun {
 
   /** What the next run is to know. */
   carry(): FileState {
-    return { ...this.state, lanes: this.lanes.carried };
+    const stream = this.within?.state;
+    return { ...this.state, lanes: this.lanes.carried, ...(stream === undefined ? {} : { stream }) };
+  }
+
+  metaOf({ state }: Pick<FileEnding, 'state'>): TranscriptMeta {
+    const { ref, model, language } = this.input;
+    const channels = this.state.plan?.cuts.length ?? 1;
+    return {
+      id: ref.id,
+      tenant: ref.tenant,
+      model,
+      language,
+      state,
+      audioMs: this.endByte / LOG_BYTES_PER_MS,
+      ...(channels === 1 ? {} : { channels }),
+      ...(this.version === 1 ? {} : { version: this.version }),
+    };
+  }
+
+  /** Which upload is of no more use once the file is finished; null: none. */
+  get usedUpload(): string | null {
+    return this.input.kind === 'file' && this.state.plan !== null ? this.input.uploadId : null;
   }
 
   #pace(since: { readonly atMs: number; readonly bytes: number }): Pace {
@@ -141,19 +188,25 @@ export class FileRun {
   view(): SessionView {
     const { model, language, priority, labels = [] } = this.input;
     const { plan, yielded, since, startedAt } = this.state;
-    const none = { lease: null, epoch: 0, attached: false, generation: 0 };
+    const span = this.within?.state;
+    const lease = span?.phase.name === 'streaming' ? span.phase.lease : null;
+    const isQueued = this.phase === 'streaming' && span?.phase.name === 'queued';
     const channels = plan?.cuts.length ?? 1;
     // Of several channels the share that is done is told on the scale of the longest.
-    const share = this.totalBytes === 0 ? 0 : yielded.bytes / this.totalBytes;
+    const bytes = Math.max(yielded.bytes, span?.throughByte ?? 0);
+    const share = this.totalBytes === 0 ? 0 : bytes / this.totalBytes;
     return {
       kind: 'file',
-      state: this.phase,
+      state: isQueued ? 'queued' : this.phase,
       model,
       language,
       priority,
       labels,
-      ...none,
-      nextIndex: yielded.segments,
+      lease,
+      epoch: span?.epoch ?? 0,
+      attached: false,
+      generation: 0,
+      nextIndex: Math.max(yielded.segments, span?.nextIndex ?? 0),
       throughByte: Math.round(share * this.endByte),
       audioEndByte: plan === null ? null : this.endByte,
       reason: this.ending?.reason ?? null,

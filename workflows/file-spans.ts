@@ -5,7 +5,10 @@ import type { FileEnding } from './file-ending.ts';
 import { endingOf } from './file-ending.ts';
 import type { FileRun } from './file-run.ts';
 import { undone, withDone } from './plan.ts';
-import { transcribeSpan } from './spans.ts';
+import { writeWhole } from './file/whole.ts';
+import { SpanWithin } from './session/session.ts';
+import type { Within } from './session/session.ts';
+import { spanInputOf, transcribeSpan } from './spans.ts';
 import type { SpanOptions } from './spans.ts';
 
 /** Epochs of one life of a file; each restart begins with higher ones, so that workers of before are fenced. */
@@ -57,7 +60,7 @@ export class SpanLanes {
   #start(index: number, span: FileSpan): void {
     this.#running += 1;
     this.#left -= 1;
-    transcribeSpan(this.#run.input, index, span, spanOptions(this.#run))
+    this.#transcribe(index, span)
       .then(
         (result) => this.#ended(index, span, result),
         (error: unknown) => this.#broke(error),
@@ -68,7 +71,19 @@ export class SpanLanes {
       });
   }
 
-  #ended(index: number, span: FileSpan, { state, reason, detail, segments, holes = [] }: SessionResult): void {
+  #transcribe(index: number, span: FileSpan): Promise<SessionResult | 'rotate'> {
+    const run = this.#run;
+    if (!run.isWhole) return transcribeSpan(run.input, index, span, spanOptions(run));
+    const { isListedQueued } = run;
+    const within: Within = { isListedQueued, write: (args) => writeWhole(run, args) };
+    run.within = new SpanWithin(spanInputOf(run.input, index, span, spanOptions(run)), run.state.stream, within);
+    return run.within.transcribe();
+  }
+
+  /** One that is to go on in the next run is not done. */
+  #ended(index: number, span: FileSpan, result: SessionResult | 'rotate'): void {
+    if (result === 'rotate') return;
+    const { state, reason, detail, segments, holes = [] } = result;
     if (state !== 'completed') {
       this.failure ??= { state, reason, detail };
       return;

@@ -31,7 +31,6 @@ import type {
   PrepareAnswer,
   ProbedAnswer,
   SessionView,
-  TranscriptMeta,
   VersionInput,
 } from './contract.ts';
 import { fileOfBefore } from './file-before.ts';
@@ -40,6 +39,7 @@ import type { FileEnding } from './file-ending.ts';
 import { FileRun } from './file-run.ts';
 import type { FileState } from './file-run.ts';
 import { SpanLanes, spanOptions } from './file-spans.ts';
+import { mayBePlain } from './file/plain.ts';
 import { fetchSource } from './file/source.ts';
 import { IN_PLACE, RETRIED, inPlace } from './in-place.ts';
 import { joinedSpans, undone } from './plan.ts';
@@ -64,7 +64,7 @@ const preparation = proxyActivities<Pick<ControlActivities, 'probeAudio' | 'prep
 });
 type Writing = Pick<ControlActivities, 'surveySpans' | 'finishFile' | 'discardUpload'>;
 const writing = proxyActivities<Writing>({ startToCloseTimeout: '10m', retry: RETRIED });
-const here = proxyLocalActivities<Pick<Writing, 'finishFile'>>(IN_PLACE);
+const here = proxyLocalActivities<Pick<ControlActivities, 'preparePlain' | 'finishFile'>>(IN_PLACE);
 
 /** What comes of a part of the work: an end, or that the workflow is to continue as new. */
 type Outcome = FileEnding | 'rotate';
@@ -84,6 +84,9 @@ async function planOf(run: FileRun): Promise<FilePlan | FileEnding> {
     run.probe = await preparation.probeAudio({ ref, uploadId });
     if (!run.probe.ok) return { state: 'failed', reason: run.probe.reason, detail: run.probe.detail };
   }
+  const plain = await plainly(input);
+  if (plain !== null) return plain;
+  if (mayBePlain(input)) run.prepares();
   const prepared = await decoded(input);
   if (!prepared.ok) return { state: 'failed', reason: prepared.reason, detail: prepared.detail };
   return prepared.plan;
@@ -99,6 +102,16 @@ async function decoded(input: FileInput): Promise<PrepareAnswer> {
     const fetched = await fetchSource(input);
     return fetched.ok ? preparation.prepareFile({ ref, uploadId, channels }) : fetched;
   }
+}
+
+/** Null: it takes a decoder, or more than a moment. */
+function plainly(input: FileInput): Promise<FilePlan | null> {
+  const { ref, uploadId } = input;
+  return inPlace(
+    mayBePlain(input),
+    () => here.preparePlain({ ref, uploadId }),
+    () => Promise.resolve(null),
+  );
 }
 
 const isMissing = (error: unknown): boolean =>
@@ -141,6 +154,7 @@ async function repair(run: FileRun): Promise<{ tries: number; open: readonly Fil
 
 /** Writes the transcript of what is done; the upload is of no more use once its audio is stored. */
 async function finish(run: FileRun, ending: FileEnding): Promise<void> {
+  if (run.isWritten) return;
   const { state, spans, input, version } = run;
   const { done } = state.yielded;
   const { tries, open } =
@@ -152,8 +166,8 @@ async function finish(run: FileRun, ending: FileEnding): Promise<void> {
     done,
     repairs: { firstSpan: spans.length, spans: tries },
     holes: joinedSpans([...open, ...left]),
-    meta: metaOf(run, ending),
-    uploadId: input.kind === 'file' && state.plan !== null ? input.uploadId : null,
+    meta: run.metaOf(ending),
+    uploadId: run.usedUpload,
   };
   const segments = await inPlace(
     run.isBrief,
@@ -161,22 +175,6 @@ async function finish(run: FileRun, ending: FileEnding): Promise<void> {
     () => writing.finishFile(args),
   );
   run.yields({ ...run.state.yielded, segments });
-}
-
-function metaOf({ input, version, endByte, state }: FileRun, ending: FileEnding): TranscriptMeta {
-  const { model, language } = input;
-  const { id, tenant } = input.ref;
-  const channels = state.plan?.cuts.length ?? 1;
-  return {
-    id,
-    tenant,
-    model,
-    language,
-    state: ending.state,
-    audioMs: endByte / LOG_BYTES_PER_MS,
-    ...(channels === 1 ? {} : { channels }),
-    ...(version === 1 ? {} : { version }),
-  };
 }
 
 /** A file that failed has no transcript; its upload is kept where it may go on with it. */
@@ -258,7 +256,7 @@ async function work(input: Input, carried: FileState | undefined): Promise<FileR
   // One that was stopped may go on: it has not come to its end.
   if (input.kind === 'file' && state !== 'stopped') await announceEnd(input, { state, ...rest });
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
-  return { state, ...rest };
+  return { state, ...rest, view: run.view() };
 }
 
 /** History is long enough: what was asked for meanwhile is heard by the next run. */

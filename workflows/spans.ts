@@ -23,15 +23,15 @@ export interface SpanOptions {
 /** A stretch of the audio log of a channel; absent: 0. */
 type Stretch = Span & { readonly channel?: number };
 
-/** Transcribes one stretch; rejects when the child workflow fails. */
-export function transcribeSpan(
+/** One stretch as a span. */
+export function spanInputOf(
   { ref, model, language, priority, weight, bounds }: SessionSpec,
   span: number,
   { fromByte, toByte, channel = 0 }: Stretch,
-  { urgent = false, limit, version = 1, firstEpoch = 1 }: SpanOptions = {},
-): Promise<SessionResult> {
+  { urgent = false, version = 1, firstEpoch = 1 }: SpanOptions = {},
+): SpanInput {
   const spec = { ref, model, language, priority, weight, bounds };
-  const input: SpanInput = {
+  return {
     kind: 'span',
     span,
     ...spec,
@@ -42,6 +42,18 @@ export function transcribeSpan(
     ...(version === 1 ? {} : { version }),
     ...(firstEpoch === 1 ? {} : { firstEpoch }),
   };
+}
+
+/** Transcribes one stretch in a child workflow; rejects when that fails. */
+export function transcribeSpan(
+  spec: SessionSpec,
+  span: number,
+  stretch: Stretch,
+  options: SpanOptions = {},
+): Promise<SessionResult> {
+  const input = spanInputOf(spec, span, stretch, options);
+  const { ref, priority, weight } = input;
+  const { urgent = false, limit, version = 1 } = options;
   return executeChild<(input: SpanInput) => Promise<SessionResult>>(WORKFLOW.span, {
     workflowId: spanWorkflowId(ref, span, version),
     args: [input],

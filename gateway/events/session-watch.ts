@@ -118,14 +118,15 @@ export class SessionWatch {
     return isOver ? new EndedFinals(await readSegments(sessions, objects, this.#ref, 0)) : this.#latest.finals;
   }
 
-  /** A live session that waits has a place in the queue; a file, while its first span waits. */
-  #followQueue({ kind, state, model, spans }: SessionView): void {
-    const waits = kind === 'file' ? state === 'streaming' && spans?.done === 0 : state === 'queued';
+  /** A session that waits has a place in the queue; a file of several spans, while its first one waits. */
+  #followQueue({ kind, state, model, spans, lease }: SessionView): void {
+    const isFirst = kind === 'file' && state === 'streaming' && spans?.done === 0 && lease === null;
+    const waits = state === 'queued' || isFirst;
     if (waits === (this.#unfollow !== null)) return;
     this.#unfollow?.();
     this.#unfollow = null;
     if (!waits) return;
-    const workflowId = kind === 'file' ? spanWorkflowId(this.#ref, 0) : sessionWorkflowId(this.#ref);
+    const workflowId = isFirst ? spanWorkflowId(this.#ref, 0) : sessionWorkflowId(this.#ref);
     this.#unfollow = this.#ports.notices.follow(model, workflowId, (queue) => {
       if (queue.position !== null || kind !== 'file') this.#tell({ queue });
     });

@@ -1,6 +1,6 @@
 /** A stored upload becomes a session. */
 import { randomUUID } from 'node:crypto';
-import type { ChannelMode, FileInput, SessionRef, SessionView } from '../../workflows/contract.ts';
+import type { ChannelMode, FileInput, ProbedAnswer, SessionRef, SessionView } from '../../workflows/contract.ts';
 import type { WebhookTarget } from '../../workflows/webhook/contract.ts';
 import { Failure, isFailureType } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
@@ -20,6 +20,14 @@ export interface FileSessionOptions {
   readonly keepUpload?: boolean;
   /** Who is told of its end, where that is no webhook of Longhand's own. */
   readonly target?: WebhookTarget | undefined;
+  /** Longest wait for the decoder's verdict; absent: it is not waited for. */
+  readonly waitMs?: number;
+}
+
+export interface StartedFile {
+  readonly ref: SessionRef;
+  /** Null: there is none yet. */
+  readonly verdict: ProbedAnswer | null;
 }
 
 /** Starts the session of a file; where that fails the upload is let go of. */
@@ -27,32 +35,29 @@ export async function startFileSession(
   gateway: Gateway,
   { uploadId, bytes, fileName }: Pick<StoredUpload, 'uploadId' | 'bytes'> & { readonly fileName: string },
   { webhook, ...choice }: Choice,
-  { id = randomUUID(), fingerprint = null, channels = 'mixed', keepUpload = false, target }: FileSessionOptions = {},
-): Promise<SessionRef> {
+  options: FileSessionOptions = {},
+): Promise<StartedFile> {
+  const { id = randomUUID(), fingerprint = null, channels = 'mixed', keepUpload = false, target, waitMs } = options;
   const { tenant, weightOf, bounds } = gateway.settings;
   const ref = { tenant, id };
-  const start = async (): Promise<void> => {
+  const start = async (): Promise<ProbedAnswer | null> => {
     const told = target === undefined ? await webhookFor(gateway, webhook) : { webhook: target };
     const spec = { ref, ...choice, weight: weightOf(tenant), bounds, ...told };
     const file = { uploadId, fileName, uploadBytes: bytes, channels, ...(fingerprint === null ? {} : { fingerprint }) };
     const input: FileInput = { kind: 'file', ...spec, ...file };
-    await gateway.sessions.startFile(input);
+    return gateway.sessions.startFile(input, waitMs);
   };
-  await start().catch(async (error: unknown) => {
+  const verdict = await start().catch(async (error: unknown) => {
     // Temporal may have started it all the same: then its upload is needed.
     const mayBeStarted = error instanceof Failure && error.type === 'temporal_unavailable';
     if (!mayBeStarted && !keepUpload) await discardUpload(gateway, { uploadId });
     throw error;
   });
-  return ref;
+  return { ref, verdict };
 }
 
-/** How the session is seen once it is decoded, if that comes in time. Throws why the file cannot be decoded. */
-export async function refuseUndecodable(
-  { sessions, settings }: Gateway,
-  ref: SessionRef,
-): Promise<SessionView | undefined> {
-  const verdict = await sessions.probed(ref, settings.prepareWaitMs);
+/** How the session is seen once it is decoded, if that came in time. Throws why the file cannot be decoded. */
+export function refuseUndecodable(verdict: ProbedAnswer | null): SessionView | undefined {
   if (verdict?.ok === false) throw failureOf(verdict.reason, verdict.detail);
   return verdict?.view;
 }

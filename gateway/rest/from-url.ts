@@ -1,5 +1,5 @@
 /** A session from a file that is at an address: checked here, fetched by the session itself. */
-import type { FileInput } from '../../workflows/contract.ts';
+import type { FileInput, ProbedAnswer } from '../../workflows/contract.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
 import { chooseModel } from '../protocol.ts';
@@ -13,20 +13,21 @@ export interface AtUrl extends UploadParameters {
   readonly url: string;
 }
 
-/** Starts the session of an address that {@link allowedUrl} let through; what is there is known later. */
+/** Starts the session of an address that {@link allowedUrl} let through; answers what is there, if that is known in time. */
 export async function startFromUrl(
   gateway: Gateway,
   body: AtUrl,
   id: string,
   fingerprint: string | null,
-): Promise<void> {
+): Promise<ProbedAnswer | null> {
   const { webhook, ...choice } = chooseModel(body, gateway.settings.catalogue);
-  await gateway.sessions.startFile({
+  const input = {
     ...inputOf(gateway, new URL(body.url), choice, id),
     ...(await webhookFor(gateway, webhook)),
     ...(body.filename === undefined ? {} : { fileName: plainName(body.filename) }),
     ...(fingerprint === null ? {} : { fingerprint }),
-  });
+  };
+  return gateway.sessions.startFile(input, gateway.settings.prepareWaitMs);
 }
 
 /** Input of a session whose file is at an address; nobody is told of its end. @throws Failure `forbidden_address` */

@@ -1,7 +1,7 @@
 /** `POST /v1/sessions`: starts the session of a file that comes with the request, came before it, or is at an address. */
 import type { Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
-import type { SessionRef } from '../../workflows/contract.ts';
+import type { ProbedAnswer, SessionRef } from '../../workflows/contract.ts';
 import { isUploadId } from '../../workflows/uploads.ts';
 import { Failure } from '../failures.ts';
 import type { Gateway } from '../ports.ts';
@@ -27,20 +27,25 @@ interface Wanted {
   readonly fingerprint: string | null;
   /** Why not, where the session is there and was made from something else. */
   readonly otherwise: Failure;
-  /** Null: the session is there, and nothing was kept. */
-  readonly begin: (() => Promise<unknown>) | null;
+  /** Answers the decoder's verdict, if it comes in time. Null: the session is there, and nothing was kept. */
+  readonly begin: (() => Promise<ProbedAnswer | null>) | null;
+}
+
+/** A session that this request has begun. */
+interface Begun {
+  readonly verdict: ProbedAnswer | null;
 }
 
 export async function postSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
   const key = idempotencyKey(request);
   const wanted = isJson(request) ? await byName(gateway, request, key) : await byFile(gateway, request, key);
-  const isNew = wanted.begin !== null && (await begin(gateway, wanted, wanted.begin));
-  if (!isNew) await requireSame(gateway, wanted);
-  await answer(gateway, wanted.ref, isNew, response);
+  const begun = wanted.begin === null ? null : await begin(gateway, wanted, wanted.begin);
+  if (begun === null) await requireSame(gateway, wanted);
+  await answer(gateway, wanted.ref, begun, response);
 }
 
 async function byFile(gateway: Gateway, request: Request, key: string | null): Promise<Wanted> {
-  const { tenant, catalogue } = gateway.settings;
+  const { tenant, catalogue, prepareWaitMs: waitMs } = gateway.settings;
   const keyed = key === null ? null : { tenant, id: idOfKey('session', key) };
   const isThere = keyed !== null && (await gateway.sessions.fingerprint(keyed)) !== null;
   const keeping = keyed === null ? 'store' : isThere ? 'compare' : 'hash';
@@ -53,8 +58,8 @@ async function byFile(gateway: Gateway, request: Request, key: string | null): P
   const ref = keyed ?? { tenant, id: parameters.session ?? randomUUID() };
   const fingerprint = digest === null ? null : fingerprintOf({ ...parameters, filename: fileName }, digest);
   const choice = chooseModel(parameters, catalogue);
-  const start = () =>
-    startFileSession(gateway, upload, choice, { id: ref.id, channels: parameters.channels, fingerprint });
+  const options = { id: ref.id, channels: parameters.channels, fingerprint, waitMs };
+  const start = async () => (await startFileSession(gateway, upload, choice, options)).verdict;
   return { ref, fingerprint, otherwise: mismatch('session'), begin: isThere ? null : start };
 }
 
@@ -89,7 +94,7 @@ async function byUpload(
   parameters: UploadParameters,
   key: string | null,
 ): Promise<Wanted> {
-  const { tenant, catalogue, uploadTtlMs } = gateway.settings;
+  const { tenant, catalogue, uploadTtlMs, prepareWaitMs: waitMs } = gateway.settings;
   if (!isUploadId(uploadId)) throw new Failure('not_found', 'no such upload');
   const id = key === null ? (parameters.session ?? uploadId) : idOfKey('session', key);
   const ref = { tenant, id };
@@ -101,13 +106,8 @@ async function byUpload(
   const upload = await new Uploads(gateway.objects, tenant, uploadTtlMs).claim(uploadId, id);
   const file = { uploadId, bytes: upload.bytes, fileName: parameters.filename ?? upload.fileName };
   const choice = chooseModel(parameters, catalogue);
-  const start = () =>
-    startFileSession(gateway, file, choice, {
-      id,
-      fingerprint,
-      channels: parameters.channels,
-      keepUpload: true,
-    });
+  const options = { id, fingerprint, channels: parameters.channels, keepUpload: true, waitMs };
+  const start = async () => (await startFileSession(gateway, file, choice, options)).verdict;
   return { ref, fingerprint, otherwise, begin: start };
 }
 
@@ -120,19 +120,18 @@ function refuseName({ session }: UploadParameters): void {
   throw new Failure('invalid_parameter', 'session: leave it out beside an Idempotency-Key, from which the id follows');
 }
 
-/** Answers false when the session is there already, made by the same key. */
+/** Answers null when the session is there already, made by the same key. */
 async function begin(
   gateway: Gateway,
   { ref, fingerprint }: Wanted,
   start: NonNullable<Wanted['begin']>,
-): Promise<boolean> {
+): Promise<Begun | null> {
   try {
-    await start();
-    return true;
+    return { verdict: await start() };
   } catch (error) {
     const isAgain = error instanceof Failure && error.type === 'session_exists' && fingerprint !== null;
     if (!isAgain || (await gateway.sessions.fingerprint(ref)) === null) throw error;
-    return false;
+    return null;
   }
 }
 
@@ -141,8 +140,10 @@ async function requireSame(gateway: Gateway, { ref, fingerprint, otherwise }: Wa
 }
 
 /** The decoder's verdict, where it comes soon; a request made again is told what the first one was told. */
-async function answer(gateway: Gateway, ref: SessionRef, isNew: boolean, response: Response): Promise<void> {
-  const view = (await refuseUndecodable(gateway, ref)) ?? (await gateway.sessions.view(ref));
-  if (!isNew && view.state === 'failed') throw failureOf(view.reason, view.detail);
+async function answer(gateway: Gateway, ref: SessionRef, begun: Begun | null, response: Response): Promise<void> {
+  const { sessions, settings } = gateway;
+  const { verdict } = begun ?? { verdict: await sessions.probed(ref, settings.prepareWaitMs) };
+  const view = refuseUndecodable(verdict) ?? (await sessions.view(ref));
+  if (begun === null && view.state === 'failed') throw failureOf(view.reason, view.detail);
   response.status(202).location(`/v1/sessions/${ref.id}`).json(sessionOf(ref, view));
 }

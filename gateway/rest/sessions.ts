@@ -28,7 +28,7 @@ export function sessionRoutes(gateway: Gateway): Router {
 
 async function showSession(gateway: Gateway, request: Request, response: Response): Promise<void> {
   const ref = refOf(gateway, request);
-  response.json(sessionOf(ref, await gateway.sessions.view(ref)));
+  response.json(sessionOf(ref, await gateway.sessions.look(ref)));
 }
 
 /** What is deleted is gone from lists, storage and histories; what Temporal has forgotten may still be in storage. */

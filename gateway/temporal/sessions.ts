@@ -34,6 +34,7 @@ import { Failure } from '../failures.ts';
 import type { QueuedSession, SessionFilter, SessionsPort, SlotTimes, WorkerSummary } from '../ports.ts';
 import { Calls } from './calls.ts';
 import { changesOf } from './changes.ts';
+import { lastView } from './last-view.ts';
 import { asOurs, isAway, isGone, refusalOf, resultOfFailure } from './errors.ts';
 import { Turn } from './turn.ts';
 import { Visibility } from './visibility.ts';
@@ -147,6 +148,11 @@ export class TemporalSessions implements SessionsPort {
     return this.#calls.ask(() => this.#handle(ref).query<SessionView>(QUERY.view));
   }
 
+  async look(ref: SessionRef): Promise<SessionView> {
+    const left = await this.#calls.ask(() => lastView(this.#client, sessionWorkflowId(ref)));
+    return left ?? this.view(ref);
+  }
+
   async result(ref: SessionRef, signal: AbortSignal): Promise<SessionResult> {
     for (;;) {
       const turn = new Turn(signal, RESULT_TURN_MS);
@@ -168,16 +174,36 @@ export class TemporalSessions implements SessionsPort {
     return changesOf(this.#client, sessionWorkflowId(ref), signal);
   }
 
-  async startFile(input: FileInput): Promise<void> {
+  async startFile(input: FileInput, waitMs = 0): Promise<ProbedAnswer | null> {
     try {
-      await this.#calls.within(() =>
-        this.#client.workflow.start(WORKFLOW.file, { ...this.#startOptions(input, 'file'), args: [input] }),
-      );
+      if (waitMs > 0) return await this.#startProbed(input, waitMs);
+      const options = { ...this.#startOptions(input, 'file'), args: [input] };
+      await this.#calls.within(() => this.#client.workflow.start(WORKFLOW.file, options));
+      return null;
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
         throw new Failure('session_exists', `a session with the id ${input.ref.id} exists already`);
       }
       throw asOurs(error);
+    }
+  }
+
+  /** Both in one call: where it takes no longer than a moment, in one workflow task. */
+  async #startProbed(input: FileInput, waitMs: number): Promise<ProbedAnswer | null> {
+    try {
+      return await this.#client.withDeadline(Date.now() + waitMs, () =>
+        this.#client.workflow.executeUpdateWithStart<Workflow, ProbedAnswer, []>(UPDATE.probed, {
+          startWorkflowOperation: new WithStartWorkflowOperation(WORKFLOW.file, {
+            ...this.#startOptions(input, 'file'),
+            args: [input],
+            workflowIdConflictPolicy: 'FAIL',
+          }),
+        }),
+      );
+    } catch (error) {
+      // It takes longer, or it could not be started.
+      if (isAway(error) && (await this.exists(input.ref))) return null;
+      throw error;
     }
   }
 

@@ -29,6 +29,9 @@ export const quoted = (value: string): string => `'${value.replaceAll('\\', '\\\
 
 const workflowTypes = (...types: string[]): string => `WorkflowType IN (${types.map(quoted).join(', ')})`;
 
+/** What may wait for a worker and have one: files and versions too, of which the short ones have no workflow for their span. */
+const SLOT_USERS = workflowTypes(WORKFLOW.session, WORKFLOW.span, WORKFLOW.file, WORKFLOW.version);
+
 const queuedFor = (model: string): string =>
   `ExecutionStatus = 'Running' AND LonghandModel = ${quoted(model)} AND LonghandState = 'queued'`;
 
@@ -83,7 +86,7 @@ export const isoTime = (ms: number | null): string | null => (ms === null ? null
 const isRestartable = (attributes: Row['attributes']): boolean =>
   attributes['LonghandKind'] === 'file' && attributes['LonghandState'] !== 'completed';
 
-const kindOf = ({ attributes }: Row): SlotUser => (attributes['LonghandKind'] === 'span' ? 'span' : 'live');
+const kindOf = ({ attributes }: Row): SlotUser => (attributes['LonghandKind'] === 'live' ? 'live' : 'span');
 
 const queuedAtMs = ({ attributes, startMs }: Row): number =>
   Date.parse(text(attributes['LonghandQueuedAt']) ?? '') || startMs;
@@ -142,8 +145,7 @@ export class Visibility {
   }
 
   async #queued(model: string): Promise<Row[]> {
-    const types = workflowTypes(WORKFLOW.session, WORKFLOW.span);
-    return (await this.#page(`${types} AND ${queuedFor(model)}`, MAX_ROWS, null)).rows;
+    return (await this.#page(`${SLOT_USERS} AND ${queuedFor(model)}`, MAX_ROWS, null)).rows;
   }
 
   /**
@@ -187,17 +189,16 @@ export class Visibility {
   /** How long slots of a model are held, and were held by the sessions and spans that ended last. */
   async slotTimes(model: string, nowMs: number): Promise<SlotTimes> {
     const of = `LonghandModel = ${quoted(model)}`;
-    const types = workflowTypes(WORKFLOW.session, WORKFLOW.span);
-    const running = `${types} AND ${of} AND ExecutionStatus = 'Running' AND LonghandState = 'streaming'`;
-    const recent = async (type: string): Promise<number[]> => {
-      const query = `${workflowTypes(type)} AND ${of} AND ExecutionStatus = 'Completed'`;
+    const running = `${SLOT_USERS} AND ${of} AND ExecutionStatus = 'Running' AND LonghandState = 'streaming'`;
+    const recent = async (...types: string[]): Promise<number[]> => {
+      const query = `${workflowTypes(...types)} AND ${of} AND ExecutionStatus = 'Completed'`;
       const { rows } = await this.#page(query, RECENT, null);
       return rows.flatMap((row) => heldMs(row, row.closeMs ?? nowMs));
     };
     const [{ rows }, live, span] = await Promise.all([
       this.#page(running, MAX_ROWS, null),
       recent(WORKFLOW.session),
-      recent(WORKFLOW.span),
+      recent(WORKFLOW.span, WORKFLOW.file, WORKFLOW.version),
     ]);
     const held = rows.flatMap((row) => heldMs(row, nowMs).map((ms) => ({ kind: kindOf(row), ms })));
     return { held, recent: { live, span } };
@@ -205,7 +206,7 @@ export class Visibility {
 
   /** Sessions and spans that ended since: how many had a slot, and how long they had held their last ones in all. */
   async ended(model: string, sinceMs: number): Promise<Observation['ended']> {
-    const which = `${workflowTypes(WORKFLOW.session, WORKFLOW.span)} AND LonghandModel = ${quoted(model)}`;
+    const which = `${SLOT_USERS} AND LonghandModel = ${quoted(model)}`;
     const since = quoted(new Date(sinceMs).toISOString());
     const closed = `ExecutionStatus != 'Running' AND ExecutionStatus != 'ContinuedAsNew' AND CloseTime > ${since}`;
     const { rows } = await this.#page(`${which} AND ${closed}`, MAX_ROWS, null);

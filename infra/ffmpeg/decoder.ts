@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { findFfmpeg } from './command.ts';
 import type { Ffmpeg, Output } from './command.ts';
 import { apart } from './channels.ts';
-import { plainSamples, readSamples } from './plain-wav.ts';
+import { plainSamples, plainSamplesBehind, readSamples } from './plain-wav.ts';
 import type { PlainSamples } from './plain-wav.ts';
 import { runFfmpeg } from './run.ts';
 import type { RunLimits } from './run.ts';
@@ -36,7 +36,9 @@ export interface Decoder {
    * {@link AudioRefused} for a file that is not taken, also in the middle (too long, or no audio after all).
    */
   decodeAudio(inputPath: string, signal?: AbortSignal): AsyncGenerator<Buffer, void>;
-  /** The same for each channel of the file: as many samples of each at a time. A file of more channels is refused. */
+  /** The samples of a whole file that needs no decoder; null: it does, or is not taken. */
+  plainAudio(file: Uint8Array): Uint8Array | null;
+  /** The same as `decodeAudio` for each channel of the file: as many samples of each at a time. A file of more channels is refused. */
   decodeChannels(inputPath: string, maxChannels: number, signal?: AbortSignal): AsyncGenerator<readonly Buffer[], void>;
 }
 
@@ -61,6 +63,7 @@ export async function createDecoder(options: DecoderOptions): Promise<Decoder> {
     kind: ffmpeg.kind,
     probe: (inputPath, signal) => probe(ffmpeg, options, inputPath, signal),
     decodeAudio: (inputPath, signal) => decodeMono(ffmpeg, options, inputPath, signal),
+    plainAudio: (file) => plainAudio(file, options.maxMs),
     decodeChannels: (inputPath, maxChannels, signal) =>
       decodeFile(ffmpeg, options, inputPath, 'channels', (wav) => apart(wav, maxChannels, options.maxMs), signal),
   };
@@ -89,6 +92,11 @@ async function probe(
   } finally {
     await file.close();
   }
+}
+
+function plainAudio(file: Uint8Array, maxMs: number): Uint8Array | null {
+  const plain = plainSamplesBehind(Buffer.from(file.buffer, file.byteOffset, file.byteLength), file.byteLength);
+  return plain === null || isTooLong(plain, maxMs) ? null : file.subarray(plain.from, plain.from + plain.bytes);
 }
 
 const isTooLong = ({ bytes }: PlainSamples, maxMs: number): boolean => bytes > maxMs * PCM_BYTES_PER_MS;

@@ -21,7 +21,16 @@ export interface PlainSamples {
 export async function plainSamples(file: FileHandle): Promise<PlainSamples | null> {
   const { size } = await file.stat();
   const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_HEAD_BYTES), 0, MAX_HEAD_BYTES, 0);
-  const head = buffer.subarray(0, bytesRead);
+  return plainSamplesBehind(buffer.subarray(0, bytesRead), size);
+}
+
+/**
+ * As {@link plainSamples}.
+ * @param head the beginning of the file, or all of it
+ * @param size of the file, in bytes
+ */
+export function plainSamplesBehind(start: Buffer, size: number): PlainSamples | null {
+  const head = start.subarray(0, MAX_HEAD_BYTES);
   if (head.toString('latin1', 0, 4) !== 'RIFF' || head.toString('latin1', 8, 12) !== 'WAVE') return null;
   let isOurs = false;
   for (let at = 12; at + 8 <= head.length;) {

@@ -3,7 +3,14 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createFileTranscripts } from '../../activities/file-transcript.ts';
 import { objectKeys } from '../../workflows/contract.ts';
-import type { FileSpan, FinishFileArgs, SpanYield, TranscriptDocument } from '../../workflows/contract.ts';
+import type {
+  FileSpan,
+  FinishFileArgs,
+  Segment,
+  SpanYield,
+  TranscriptDocument,
+  TranscriptWritten,
+} from '../../workflows/contract.ts';
 import { segment } from '../workflows/session/given.ts';
 import { MemoryObjects } from '../harness/memory-objects.ts';
 
@@ -17,12 +24,12 @@ let objects: MemoryObjects;
 beforeEach(() => {
   objects = new MemoryObjects();
 });
+const activities = () => createFileTranscripts(objects, { extent: () => Promise.reject(new Error('not looked for')) });
 const run = <A, T>(activity: (args: A) => Promise<T>, args: A): Promise<T> =>
   new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(activity, args);
-const survey = (version = 1): Promise<SpanYield> =>
-  run(createFileTranscripts(objects).surveySpans, { ref, version, spans });
+const survey = (version = 1): Promise<SpanYield> => run(activities().surveySpans, { ref, version, spans });
 const finish = (changes: Partial<FinishFileArgs>): Promise<number> =>
-  run(createFileTranscripts(objects).finishFile, {
+  run(activities().finishFile, {
     ref,
     version: 1,
     done: { next: 1, open: [] },
@@ -93,4 +100,47 @@ test('what is not done is told as holes, and the upload goes with the transcript
     state: 'stopped',
   });
   expect(left().filter((key) => key.startsWith('uploads/'))).toEqual([]);
+});
+
+describe('a file of one span, which is written in one go', () => {
+  const tail: Segment[] = [{ ...segment(1, 'the second'), startByte: 320, endByte: SECOND }];
+  const finishWhole = (toByte = SECOND): Promise<TranscriptWritten & { isWhole: boolean }> => {
+    const coverage = { fromByte: 0, toByte, throughByte: SECOND, holes: [] };
+    const span = { ref, span: 0, tail, segmentCount: 2, meta, coverage };
+    return run(activities().finishWhole, { span, meta, uploadId: 'u' });
+  };
+  beforeEach(async () => {
+    const first = [{ ...segment(0, 'the first'), startByte: 0, endByte: 320 }];
+    await objects.put(objectKeys.checkpoint(ref, 0, 0, 1), Buffer.from(JSON.stringify(first)));
+    await objects.put(objectKeys.upload('t', 'u'), Buffer.from('x'));
+  });
+
+  test('has what was written on the way and what came with the end, in every format, and no upload', async () => {
+    expect(await finishWhole()).toEqual({ segments: 2, holes: [], isWhole: true });
+    const document = objects.text(objectKeys.transcript(ref, null, 'json'));
+    expect(JSON.parse(document)).toMatchObject({ text: 'the first the second', state: 'completed' });
+    for (const format of ['txt', 'srt', 'vtt'] as const) {
+      expect(objects.text(objectKeys.transcript(ref, null, format))).toContain('the second');
+    }
+    expect(left().filter((key) => key.startsWith('uploads/') || key.endsWith('/000000/transcript.json'))).toEqual([]);
+    expect(await finishWhole()).toEqual({ segments: 2, holes: [], isWhole: true });
+    expect(objects.text(objectKeys.transcript(ref, null, 'json'))).toBe(document);
+  });
+
+  test('is its span’s alone where audio has no text: that is repaired first', async () => {
+    expect(await finishWhole(3 * SECOND)).toEqual({
+      segments: 2,
+      holes: [{ fromByte: SECOND, toByte: 3 * SECOND }],
+      isWhole: false,
+    });
+    expect(JSON.parse(objects.text(objectKeys.transcript(ref, 0, 'json')))).toMatchObject({ holes: [{ endMs: 3000 }] });
+    expect(left()).toContain(objectKeys.upload('t', 'u'));
+    expect(left()).not.toContain(objectKeys.transcript(ref, null, 'json'));
+  });
+
+  test('is not written where committed segments are missing', async () => {
+    await objects.deleteAll(objectKeys.checkpoints(ref, 0));
+    await expect(finishWhole()).rejects.toMatchObject({ type: 'TranscriptDamaged' });
+    expect(left()).toContain(objectKeys.upload('t', 'u'));
+  });
 });

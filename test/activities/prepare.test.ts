@@ -50,6 +50,7 @@ afterEach(async () => {
 function decoderOf(pcm: Buffer, pieceBytes = 65_536): PreparePorts['decoder'] {
   return {
     probe: () => Promise.resolve({ ok: true }),
+    plainAudio: () => pcm,
     async *decodeAudio() {
       for (let at = 0; at < pcm.byteLength; at += pieceBytes) {
         await Promise.resolve();
@@ -66,7 +67,8 @@ function decoderOf(pcm: Buffer, pieceBytes = 65_536): PreparePorts['decoder'] {
   };
 }
 
-const noChannels = {
+const notPlain = {
+  plainAudio: () => null,
   decodeChannels: () => {
     throw new Error('not asked for');
   },
@@ -81,6 +83,7 @@ function setUp(decoder: PreparePorts['decoder'] = decoderOf(PCM), audioLog: Prep
     decode: (): Promise<DecodeAnswer> => environment.run(activities.decodeAudio, { ref, uploadId }),
     prepare: (channels: ChannelMode): Promise<PrepareAnswer> =>
       environment.run(activities.prepareFile, { ref, uploadId, channels }),
+    plain: (): Promise<FilePlan | null> => environment.run(activities.preparePlain, { ref, uploadId }),
     planStored: (facts: VersionFacts): Promise<FilePlan> => environment.run(activities.planStored, { ref, facts }),
   };
 }
@@ -130,7 +133,7 @@ test('a log that is sealed already is not decoded again', async () => {
     decodeAudio: () => {
       throw new Error('decoded');
     },
-    ...noChannels,
+    ...notPlain,
   };
   expect(await setUp(never).decode()).toEqual(whole);
 });
@@ -165,7 +168,7 @@ test('what the decoder refuses is an answer, not a failure', async () => {
       yield* decoderOf(sound()).decodeAudio('', new AbortController().signal);
       throw refused;
     },
-    ...noChannels,
+    ...notPlain,
   };
   expect(await setUp(decoder).probe()).toEqual({ ok: false, reason: 'empty_audio', detail: 'nothing' });
   expect(await setUp(decoder).decode()).toEqual({ ok: false, reason: 'too_long', detail: 'too long' });
@@ -178,7 +181,7 @@ test('a decoder that fails is a failure that is tried again', async () => {
     decodeAudio: () => {
       throw new Error('crashed');
     },
-    ...noChannels,
+    ...notPlain,
   };
   await expect(setUp(decoder).probe()).rejects.toThrow('crashed');
   await expect(setUp(decoder).decode()).rejects.toThrow('crashed');
@@ -272,4 +275,42 @@ test('audio that is stored is cut for another version as it was for the first, a
   // A live session was never cut.
   objects.objects.delete(objectKeys.plan(ref));
   expect(await setUp().planStored(facts)).toEqual(answer.ok && answer.plan);
+});
+
+describe('a small upload that needs no decoder', () => {
+  const small = PCM.subarray(0, MIB);
+  const plan = { cuts: [[0, expect.any(Number), MIB]] };
+  beforeEach(() => objects.put(objectKeys.upload(ref.tenant, uploadId), wav(small)));
+  const decoder = (): PreparePorts['decoder'] => ({
+    ...notPlain,
+    probe: () => Promise.reject(new Error('probed')),
+    decodeAudio: () => {
+      throw new Error('decoded');
+    },
+    plainAudio: (file) => file.subarray(44),
+  });
+
+  test('is stored and cut as by a decoder, and the same the second time', async () => {
+    const answer = await setUp(decoder()).plain();
+    expect(answer).toEqual(plan);
+    expect((await logged()).equals(small)).toBe(true);
+    expect(await log.extent(AUDIO)).toEqual({ durableBytes: MIB, sealed: true });
+    expect(await setUp(decoder()).plain()).toEqual(answer);
+    expect(await setUp(decoderOf(Buffer.from('others'))).prepare('mixed')).toEqual({ ok: true, plan: answer });
+  });
+
+  test('is taken up where another attempt has stored a part of it', async () => {
+    await log.append(AUDIO, 0, small.subarray(0, 100_000));
+    expect(await setUp(decoder()).plain()).toEqual(plan);
+    expect((await logged()).equals(small)).toBe(true);
+  });
+
+  test('is another activity’s where it needs one, is too large, or is not there', async () => {
+    expect(await setUp({ ...decoder(), plainAudio: () => null }).plain()).toBeNull();
+    await objects.put(objectKeys.upload(ref.tenant, uploadId), wav(PCM));
+    expect(await setUp(decoder()).plain()).toBeNull();
+    await objects.deleteAll(objectKeys.uploads(ref.tenant, uploadId));
+    expect(await setUp(decoder()).plain()).toBeNull();
+    expect(await log.extent(AUDIO)).toEqual({ durableBytes: 0, sealed: false });
+  });
 });

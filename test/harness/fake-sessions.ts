@@ -283,11 +283,12 @@ export class FakeSessions implements SessionsPort, ErasuresPort {
     return this.#isFile(ref) ? this.#endedFiles.has(ref.id) : this.#of(ref).state.phase.name === 'ended';
   }
 
-  async startFile(input: FileInput): Promise<void> {
+  async startFile(input: FileInput, waitMs = 0): Promise<ProbedAnswer | null> {
     await Promise.resolve();
     this.#note('startFile', { ref: input.ref });
     if (this.files.some(({ ref }) => ref.id === input.ref.id)) throw new Failure('session_exists', 'there is one');
     this.files.push(input);
+    return waitMs > 0 ? this.probed(input.ref, waitMs) : null;
   }
 
   async fingerprint(ref: SessionRef): Promise<string | null> {
@@ -300,6 +301,10 @@ export class FakeSessions implements SessionsPort, ErasuresPort {
     await Promise.resolve();
     this.#note('probed', { ref, facts: { waitMs } });
     return this.probeAnswer;
+  }
+
+  look(ref: SessionRef): Promise<SessionView> {
+    return this.view(ref);
   }
 
   async view(ref: SessionRef): Promise<SessionView> {

@@ -229,10 +229,18 @@ async function fileCompleted(system: System): Promise<void> {
   await recordSession(system, 'file-completed');
 }
 
-/** One span: no lane, and its transcripts are written in the tasks of its workflows. */
-async function fileOfOneSpan(system: System): Promise<void> {
-  await postFile(system, wav(noise('file-one-span', 1000)), '?session=file-one-span&filename=word.wav');
-  await recordSession(system, 'file-one-span');
+/** One span: one workflow, and all but its worker's part is done in its tasks. */
+async function fileWhole(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-whole', 1000)), '?session=file-whole&filename=word.wav');
+  await recordSession(system, 'file-whole');
+}
+
+async function fileWholeWorkerLost(system: System): Promise<void> {
+  await postFile(system, wav(noise('file-whole-worker-lost', 2000)), '?session=file-whole-worker-lost&model=slow');
+  await until(system, '/v1/sessions/file-whole-worker-lost', ({ lease }) => lease !== null);
+  await (await system.workerOf('file-whole-worker-lost')).kill();
+  await system.addWorker({ LONGHAND_MODEL: 'slow' });
+  await recordSession(system, 'file-whole-worker-lost');
 }
 
 async function fileRefused(system: System): Promise<void> {
@@ -336,7 +344,8 @@ async function recordAll(): Promise<void> {
     await quiet(system);
     await cancelledByTemporal(system);
     await fileCompleted(system);
-    await fileOfOneSpan(system);
+    await fileWhole(system);
+    await fileWholeWorkerLost(system);
     await fileRefused(system);
     await fileCancelled(system);
     await fileStereo(system);

@@ -27,8 +27,10 @@ import type {
   CommitAnswer,
   ControlActivities,
   FetchAnswer,
+  FilePlan,
   FetchArgs,
   FinishFileArgs,
+  FinishWholeArgs,
   Lease,
   MergeArgs,
   PrepareAnswer,
@@ -67,6 +69,7 @@ export class Cast {
   readonly transcripts: WriteTranscriptArgs[] = [];
   readonly merges: MergeArgs[] = [];
   readonly finishes: FinishFileArgs[] = [];
+  readonly wholes: Omit<FinishWholeArgs, 'span'>[] = [];
   readonly surveys: SurveyArgs[] = [];
   readonly prepared: PrepareArgs[] = [];
   /** What `surveySpans` finds. */
@@ -80,6 +83,8 @@ export class Cast {
   stream: Stream = (_args, cancelled) => untilAborted(cancelled);
   probe: ProbeAnswer = { ok: true };
   decoded: PrepareAnswer = { ok: true, plan: { cuts: [[0]] } };
+  /** What `preparePlain` answers. */
+  plain: FilePlan | null = null;
   probing: Promise<unknown> = Promise.resolve();
   checkpointing: Promise<unknown> = Promise.resolve();
   /** What `writeTranscript` answers of holes, one call after the other; none in the end. */
@@ -247,6 +252,7 @@ export class Stage {
     },
     decodeAudio: () => Promise.reject(new Error('of an earlier version')),
     prepareFile: (args) => this.#of(args.ref.id).prepareFile(args),
+    preparePlain: ({ ref }) => Promise.resolve(this.#of(ref.id).plain),
     planStored: ({ ref }) => {
       const { decoded } = this.#of(ref.id);
       return decoded.ok ? Promise.resolve(decoded.plan) : Promise.reject(new Error('no audio'));
@@ -260,6 +266,14 @@ export class Stage {
       const { finishes, transcripts, found } = this.#of(args.ref.id);
       finishes.push(args);
       return Promise.resolve(transcripts.reduce((sum, { segmentCount }) => sum + segmentCount, found.segments));
+    },
+    finishWhole: async ({ span, ...args }) => {
+      const cast = this.#of(span.ref.id);
+      await cast.writing();
+      cast.transcripts.push(span);
+      cast.wholes.push(args);
+      const holes = cast.holes.shift() ?? [];
+      return { segments: span.segmentCount, holes, isWhole: holes.length === 0 };
     },
     mergeSpans: (args) => {
       const { merges, transcripts } = this.#of(args.ref.id);

@@ -177,7 +177,7 @@ test('a transcript that is made again is cancelled while it waits; the first one
       };
       return transcripts.map(({ state }) => state).join() === states;
     });
-  await untilAre('completed,streaming');
+  await untilAre('completed,queued');
   expect(await ask('kept/transcripts/2/cancel')).toMatchObject({ version: 2, model: 'unserved' });
   await untilAre('completed,cancelled');
   expect(await ask('kept/transcripts/2/cancel')).toMatchObject({ version: 2, state: 'cancelled' });

@@ -64,6 +64,7 @@ describe('a file', () => {
       detail: null,
       segments: 5,
       audioMs: 5000,
+      view: await here.view(handle),
     });
     expect(most()).toBe(2);
     expect(cast.streams.map(({ fromByte }) => fromByte).sort((a, b) => a - b)).toEqual([
@@ -95,6 +96,144 @@ describe('a file', () => {
     const span = here.client.workflow.getHandle(spanWorkflowId(ref, 0));
     expect(await here.activitiesOf(span)).toEqual(['allocateWorker', 'streamChunks']);
     await expect(here.client.workflow.getHandle(lanesWorkflowId(ref.tenant)).describe()).rejects.toThrow(/not found/);
+  });
+
+  describe('of one span, in one workflow', () => {
+    const bounds = { inPlace: true, lean: true, maxTenantSpans: 1 } as const;
+    /** Gives its segment with its end. */
+    const endingWith: Cast['stream'] = ({ fromByte, toByte, lean }) => {
+      expect(lean).toBe(true);
+      const commit = { segments: [segment(0, `from ${fromByte}`)], throughByte: toByte ?? 0 };
+      return Promise.resolve({ ...done, throughByte: toByte ?? 0, commit });
+    };
+
+    on('asks for two activities, and has no child', async (here, cast) => {
+      cast.plain = planOf(1);
+      cast.stream = endingWith;
+      const handle = await here.startFile(fileInput(cast, { bounds }));
+      expect(await probed(handle)).toMatchObject({ ok: true });
+      expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 1, audioMs: 1000 });
+      expect(await here.activitiesOf(handle)).toEqual(['allocateWorker', 'streamChunks']);
+      expect(cast.streams).toMatchObject([{ workflowId: handle.workflowId, kind: 'span' }]);
+      expect(cast.transcripts).toMatchObject([{ span: 0, tail: [{ index: 0 }], segmentCount: 1 }]);
+      expect(cast.wholes).toMatchObject([{ uploadId: 'u', meta: { state: 'completed', audioMs: 1000 } }]);
+      expect(cast.finishes).toEqual([]);
+      const { events } = await handle.fetchHistory();
+      expect(events?.some((event) => event.startChildWorkflowExecutionInitiatedEventAttributes)).toBe(false);
+    });
+
+    on('is decoded by an activity where it needs that', async (here, cast) => {
+      cast.decoded = { ok: true, plan: planOf(1) };
+      cast.stream = endingWith;
+      const handle = await here.startFile(fileInput(cast, { bounds }));
+      expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 1 });
+      expect(await here.activitiesOf(handle)).toEqual(['prepareFile', 'allocateWorker', 'streamChunks']);
+    });
+
+    on('is written by activities where that cannot be done at once', async (here, cast) => {
+      cast.plain = planOf(1);
+      cast.stream = endingWith;
+      let writes = 0;
+      cast.writing = () => ((writes += 1) === 1 ? Promise.reject(new Error('storage is away')) : Promise.resolve());
+      const handle = await here.startFile(fileInput(cast, { bounds }));
+      expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 1 });
+      expect(await here.activitiesOf(handle)).toEqual(['allocateWorker', 'streamChunks', 'writeTranscript']);
+      expect(cast.finishes).toMatchObject([{ done: { next: 1, open: [] }, uploadId: 'u' }]);
+    });
+
+    on('is listed as what it is: while it is decoded, waits, has a worker, and after that', async (here, cast) => {
+      const listed = async (): Promise<unknown[]> => {
+        const { typedSearchAttributes } = await handle.describe();
+        const values = new Map(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+        return [values.get('LonghandState'), values.get('LonghandWorker')];
+      };
+      const [decoding, granting, streaming] = [1, 2, 3].map(() => Promise.withResolvers<null>());
+      cast.decoded = { ok: true, plan: planOf(1) };
+      cast.probing = decoding?.promise ?? Promise.reject(new Error('nothing'));
+      cast.granting = () => granting?.promise ?? Promise.resolve();
+      cast.stream = async (args, cancelled) => {
+        await streaming?.promise;
+        return endingWith(args, cancelled);
+      };
+      const handle = await here.startFile(fileInput(cast, { bounds }));
+      await cast.preparing();
+      expect(await listed()).toEqual(['preparing', undefined]);
+      decoding?.resolve(null);
+      await probed(handle);
+      expect(await listed()).toEqual(['queued', undefined]);
+      granting?.resolve(null);
+      await cast.begun(1);
+      expect(await listed()).toEqual(['streaming', 'w']);
+      streaming?.resolve(null);
+      await handle.result();
+      expect(await listed()).toEqual(['completed', undefined]);
+    });
+
+    on('has its holes transcribed again, alone', async (here, cast) => {
+      cast.plain = planOf(1);
+      cast.holes.push([{ fromByte: 100, toByte: 9000 }]);
+      cast.stream = endingWith;
+      const handle = await here.startFile(fileInput(cast, { bounds }));
+      expect(await resultOf(handle)).toMatchObject({ state: 'completed' });
+      expect(cast.streams.slice(1)).toMatchObject([{ fromByte: 100, toByte: 9000 }]);
+      expect(cast.finishes).toMatchObject([{ repairs: { firstSpan: 1, spans: 1 }, holes: [] }]);
+    });
+
+    on('is shown as queued until it has a worker', async (here, cast) => {
+      cast.plain = planOf(1);
+      const grants = Promise.withResolvers<null>();
+      cast.granting = () => grants.promise;
+      const handle = await here.startFile(fileInput(cast, { bounds }));
+      await probed(handle);
+      expect(await here.view(handle)).toMatchObject({ state: 'queued', lease: null, spans: { done: 0, total: 1 } });
+      grants.resolve(null);
+      await cast.begun(1);
+      expect(await here.view(handle)).toMatchObject({ state: 'streaming', lease: { workerId: 'w' }, epoch: 1 });
+      await handle.signal(SIGNAL.cancel);
+      expect(await resultOf(handle)).toMatchObject({ state: 'cancelled' });
+    });
+
+    on('goes to another worker when one is lost, from what is committed on', async (here, cast) => {
+      const committed = Promise.withResolvers<null>();
+      cast.plain = planOf(1);
+      cast.stream = async ({ workflowId, lease, toByte }, cancelled) => {
+        if (lease.epoch > 1) {
+          const commit = { segments: [segment(1)], throughByte: toByte ?? 0 };
+          return { ...done, throughByte: toByte ?? 0, commit };
+        }
+        await here.commit(workflowId, { epoch: 1, segments: [segment(0)], throughByte: 320 });
+        committed.resolve(null);
+        return untilAborted(cancelled);
+      };
+      const handle = await here.startFile(fileInput(cast, { bounds }));
+      await cast.begun(1);
+      await committed.promise;
+      await handle.signal(SIGNAL.workerLost, { epoch: 1, why: 'it hangs' });
+      expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 2 });
+      expect(cast.streams[1]).toMatchObject({ fromByte: 320, nextIndex: 1, lease: { epoch: 2 } });
+      const late = here.commit(handle.workflowId, { epoch: 1, segments: [segment(1)], throughByte: 400 });
+      await expect(late).rejects.toThrow();
+    });
+
+    on('crosses continue-as-new in the middle, with its lease', async (here, cast) => {
+      cast.plain = planOf(1);
+      let told = 0;
+      cast.stream = async ({ workflowId, lease, nextIndex, toByte }) => {
+        for (let index = nextIndex; index < 6; index += 1) {
+          const throughByte = (index + 1) * 320;
+          const commit = { epoch: lease.epoch, segments: [segment(index)], throughByte };
+          told += 1;
+          if ((await here.commit(workflowId, commit)).rotate) return { why: 'rotate', detail: null };
+        }
+        return { ...done, throughByte: toByte ?? 0, commit: { segments: [segment(6)], throughByte: toByte ?? 0 } };
+      };
+      const handle = await here.startFile(fileInput(cast, { bounds: { ...bounds, rotateAfterEvents: 20 } }));
+      expect(await resultOf(handle)).toMatchObject({ state: 'completed', segments: 7 });
+      expect((await here.runs(handle)).length).toBeGreaterThan(1);
+      expect(told).toBe(6);
+      expect(new Set(cast.streams.map(({ lease }) => lease.leaseId)).size).toBe(1);
+      expect(cast.allocations.length).toBe(1);
+    });
   });
 
   on('of one span is written by activities where that cannot be done at once', async (here, cast) => {

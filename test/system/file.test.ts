@@ -11,7 +11,10 @@ let system: System;
 beforeAll(async () => {
   system = await System.start({
     // Slow enough that a file is still under way when something is killed.
-    models: { en: { engine: 'scripted', segmentMs: 400, realTimeFactor: 0.1 } },
+    models: {
+      en: { engine: 'scripted', segmentMs: 400, realTimeFactor: 0.1 },
+      slow: { engine: 'scripted', segmentMs: 400, realTimeFactor: 1 },
+    },
     workers: 2,
     settings: { LONGHAND_SPAN_MS: '5000', LONGHAND_SLOTS: '2', LONGHAND_WORKER_SILENCE_MS: '5000' },
   });
@@ -128,3 +131,66 @@ const untilSomeSpansAreDone = (id: string): Promise<void> =>
 async function until(path: string, test: (answer: Record<string, unknown>) => boolean): Promise<void> {
   while (!test((await system.json(path)) as Record<string, unknown>)) await pause(20);
 }
+
+describe('a file of one span, in its own workflow', () => {
+  const short = AUDIO.subarray(0, 32 * 6000);
+
+  /** Waits until something of it is committed, and it goes on. */
+  async function begun(id: string): Promise<string> {
+    await postFile(system, wav(short), `?session=${id}&model=slow`);
+    for (;;) {
+      const { state, segments, lease } = (await system.json(`/v1/sessions/${id}`)) as {
+        state: string;
+        segments: number;
+        lease: { workerId: string } | null;
+      };
+      if (state === 'completed') throw new Error('too late');
+      if (segments > 0 && lease !== null) return lease.workerId;
+      await pause(50);
+    }
+  }
+
+  let calm: TranscriptDocument;
+  beforeAll(async () => {
+    await system.addWorker({ LONGHAND_MODEL: 'slow' });
+    await postFile(system, wav(short), '?session=short&model=slow');
+    calm = await finishedFile(system, 'short');
+    expect(calm.segments.length).toBe(15);
+    const { spans } = (await system.json('/v1/sessions/short')) as { spans: { total: number } };
+    expect(spans.total).toBe(1);
+  }, 60_000);
+
+  test('is shown from its result, while there is no orchestrator', async () => {
+    const shown = await system.json('/v1/sessions/short');
+    expect(shown).toMatchObject({ state: 'completed', progress: 1, segments: 15, lease: null });
+    await system.orchestrator.kill();
+    try {
+      expect(await system.json('/v1/sessions/short')).toEqual(shown);
+    } finally {
+      await system.orchestrator.start();
+    }
+  });
+
+  test('goes on from its last commit when its worker is killed', async () => {
+    await begun('short-worker');
+    await system.workers.at(-1)?.kill();
+    await system.addWorker({ LONGHAND_MODEL: 'slow' });
+    expect(textsOf(await finishedFile(system, 'short-worker'))).toEqual(textsOf(calm));
+    const { epoch } = (await system.json('/v1/sessions/short-worker')) as { epoch: number };
+    expect(epoch).toBe(2);
+  });
+
+  test('goes on when the orchestrator is killed, with the worker it has', async () => {
+    await begun('short-orchestrator');
+    await system.orchestrator.kill();
+    await system.orchestrator.start();
+    expect(textsOf(await finishedFile(system, 'short-orchestrator'))).toEqual(textsOf(calm));
+  });
+
+  test('goes on when the gateway is killed', async () => {
+    await begun('short-gateway');
+    await system.gateway.kill();
+    await system.restartGateway();
+    expect(textsOf(await finishedFile(system, 'short-gateway'))).toEqual(textsOf(calm));
+  });
+});

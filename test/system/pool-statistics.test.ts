@@ -3,6 +3,7 @@ import { Visibility } from '../../gateway/temporal/visibility.ts';
 import { openClient } from '../../infra/temporal.ts';
 import { PoolStatistics } from '../../workers/pool-statistics.ts';
 import { Caller, noise } from '../harness/caller.ts';
+import { postFile, wav } from '../harness/files.ts';
 import { System } from '../harness/system.ts';
 import { until } from '../harness/until.ts';
 
@@ -26,6 +27,14 @@ test('a session that has just been queued is counted, though Temporal’s own co
       expect(counted.told.oldestMs).toBeGreaterThan(0);
     }
     expect(await statistics.queue('de')).toEqual({ sessions: 0, oldestMs: 0, perSecond: 0 });
+    await postFile(system, wav(noise('file', 200)), '?session=file');
+    const waiting = await until(
+      'the file waits too',
+      () => visibility.queue('en'),
+      ({ length }) => length === 5,
+    );
+    expect(waiting.at(-1)).toEqual({ workflowId: 'session/default/file', kind: 'span' });
+    expect(await statistics.queue('en')).toMatchObject({ sessions: 5 });
   } finally {
     for (const caller of await Promise.all(callers)) caller.client.close();
     await client.connection.close();
@@ -48,6 +57,17 @@ test('slots that sessions have given back are counted by tenant', async () => {
     );
     expect(tenants).toEqual({ default: all });
     expect(all.slotMs).toBeGreaterThan(500);
+    await postFile(system, wav(noise('file', 1000)), '?session=file');
+    const both = await until(
+      'a file has ended too',
+      () => statistics.ended('en', beganMs),
+      ({ sessions }) => sessions === 2,
+    );
+    expect(both.slotMs).toBeGreaterThan(all.slotMs);
+    expect((await new Visibility(client).slotTimes('en', Date.now())).recent).toMatchObject({
+      live: [expect.any(Number)],
+      span: [expect.any(Number)],
+    });
     expect(await statistics.ended('de', beganMs)).toEqual({ sessions: 0, slotMs: 0, tenants: {} });
     expect(await statistics.ended('en', Date.now() + 60_000)).toEqual({ sessions: 0, slotMs: 0, tenants: {} });
   } finally {

@@ -98,6 +98,26 @@ on('a file is started once, and its verdict is had', async ({ sessions, cast, fi
   expect(await failing(sessions.startFile(file))).toBe('session_exists');
 });
 
+on('a file is started and its verdict had in one call', async ({ here, sessions, cast, file }) => {
+  const plain = { ...file, bounds: { ...file.bounds, inPlace: true, lean: true } as const };
+  cast.plain = { cuts: [[0, 32_000]] };
+  expect(await sessions.startFile(plain, 5000)).toMatchObject({ ok: true, view: { spans: { done: 0, total: 1 } } });
+  expect(await failing(sessions.startFile(plain, 5000))).toBe('session_exists');
+  const { workflowId } = await cast.begun(1);
+  const { events = [] } = await here.client.workflow.getHandle(workflowId).fetchHistory();
+  const tasks = events?.filter(({ workflowTaskCompletedEventAttributes: task }) => task) ?? [];
+  // One until its worker was asked for, and one until that worker was told to stream.
+  expect(tasks.length).toBe(2);
+});
+
+on('a file whose verdict takes longer is started all the same', async ({ sessions, cast, file }) => {
+  const probe = Promise.withResolvers<undefined>();
+  cast.probing = probe.promise;
+  expect(await sessions.startFile(file, 200)).toBeNull();
+  expect(await failing(sessions.startFile(file, 200))).toBe('session_exists');
+  probe.resolve(undefined);
+});
+
 on('a verdict that takes longer is null', async ({ sessions, cast, file }) => {
   const probe = Promise.withResolvers<undefined>();
   cast.probing = probe.promise;

@@ -186,6 +186,7 @@ describe('a live session', () => {
       segments: 1,
       audioMs: 1000,
       holes: [],
+      view: await here.view(handle),
     });
     expect(cast.transcripts).toMatchObject([{ segmentCount: 1, meta: { state: 'cancelled' } }]);
     await told.promise;

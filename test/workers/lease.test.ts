@@ -70,13 +70,14 @@ function worker(open: () => void = () => undefined, settings: Partial<LeaseSetti
     () => undefined,
   );
   const lease = leases.grant({ workflowId: WORKFLOW, epoch: 1, model: 'en', leaseTtlMs: 60_000 });
-  const stream = (generation: number, gateway: string, instance = `g${generation}`) => {
+  const stream = (generation: number, gateway: string, instance = `g${generation}`, lean?: true) => {
     const ref = { tenant: 'default', id: 's' };
     const from = { fromByte: 0, toByte: null, nextIndex: 0, drain: false };
     const at = { workflowId: WORKFLOW, ref, lease, kind: 'live', language: 'en', generation } as const;
-    return leases.stream({ ...at, ...from, gateway: { url: gateway, instance } } satisfies StreamArgs);
+    const span = lean === undefined ? {} : ({ kind: 'span', toByte: 64, lean } as const);
+    return leases.stream({ ...at, ...from, ...span, gateway: { url: gateway, instance } } satisfies StreamArgs);
   };
-  return { leases, heard, commits, asked, stream, heardBytes: () => heardBytes };
+  return { leases, lease, heard, commits, asked, stream, heardBytes: () => heardBytes };
 }
 
 const final = { type: 'final', text: 'a', startMs: 0, endMs: 1, words: [], timing: 'model' } as const;
@@ -248,4 +249,80 @@ test('a lease that has recognised everything and waits for its commits goes on s
   expect(said).toEqual(said.map(() => ({ type: 'consumed', bytes: 32 })));
   commits.resolve({ nextIndex: 1, rotate: false });
   expect(await outcome).toMatchObject({ why: 'end' });
+});
+
+describe('a lease of a span, for whose finals nobody waits', () => {
+  const FIRST = { ...final, startByte: 0, endByte: 32 };
+  const lean = ({ stream }: Pick<ReturnType<typeof worker>, 'stream'>) => stream(1, url(), 'g1', true);
+
+  async function heardAll({ heard }: ReturnType<typeof worker>): Promise<void> {
+    const [socket] = await dialled();
+    socket.send(Buffer.alloc(64));
+    socket.send(JSON.stringify({ type: 'end', bytes: 64 }));
+    await heard.finished.promise;
+  }
+
+  test('gives those that are not committed along with its end', async () => {
+    const here = worker();
+    const outcome = lean(here);
+    await heardAll(here);
+    here.heard.tell(FIRST);
+    here.heard.tell({ type: 'unheard', startByte: 32, endByte: 40 });
+    here.heard.tell({ type: 'finished' });
+    expect(await outcome).toMatchObject({
+      why: 'end',
+      throughByte: 64,
+      commit: { segments: [{ index: 0, endByte: 32 }], throughByte: 40, holes: [{ fromByte: 32, toByte: 40 }] },
+    });
+    expect(here.asked).toEqual([]);
+  });
+
+  test('gives nothing along where there was nothing, or all is committed', async () => {
+    const here = worker();
+    const outcome = lean(here);
+    await heardAll(here);
+    here.heard.tell({ type: 'finished' });
+    expect(await outcome).toEqual({ why: 'end', detail: null, throughByte: 64 });
+  });
+
+  test('commits what is more than goes along', async () => {
+    const here = worker();
+    const outcome = lean(here);
+    await heardAll(here);
+    for (let at = 0; at < 101; at += 1) here.heard.tell({ ...FIRST, startByte: at, endByte: at + 1 });
+    here.commits.resolve({ nextIndex: 100, rotate: false });
+    here.heard.tell({ type: 'finished' });
+    const { commit } = await outcome;
+    expect(here.asked.flatMap(({ segments }) => segments.map(({ index }) => index))).toEqual(
+      Array.from({ length: 101 }, (_, index) => index),
+    );
+    expect(commit).toBeUndefined();
+  });
+
+  test('commits what has waited for long enough, and gives along only what came after it', async () => {
+    const here = worker();
+    const outcome = lean(here);
+    await heardAll(here);
+    here.heard.tell({ ...FIRST, endByte: 16 });
+    here.heard.tell({ ...FIRST, startByte: 16 });
+    while (here.asked.length === 0) await pause(20);
+    expect(here.asked).toMatchObject([{ segments: [{ index: 0 }, { index: 1 }], throughByte: 32 }]);
+    here.heard.tell({ ...FIRST, startByte: 32, endByte: 64 });
+    here.heard.tell({ type: 'finished' });
+    here.commits.resolve({ nextIndex: 1, rotate: false });
+    expect(await outcome).toMatchObject({ why: 'end', commit: { segments: [{ index: 2 }], throughByte: 64 } });
+    expect(here.asked.length).toBe(1);
+  });
+
+  test('is handed over without waiting for more finals', async () => {
+    const here = worker();
+    const outcome = lean(here);
+    await dialled();
+    here.heard.tell(FIRST);
+    expect(here.asked).toEqual([]);
+    here.leases.handOver(here.lease.leaseId);
+    here.commits.resolve({ nextIndex: 1, rotate: false });
+    expect(await outcome).toMatchObject({ why: 'handedOver' });
+    expect(here.asked).toMatchObject([{ segments: [{ index: 0 }] }]);
+  });
 });

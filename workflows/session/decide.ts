@@ -96,15 +96,19 @@ export function refuseCommit(state: StreamState, commit: Commit): Refusal | null
   if (state.phase.name !== 'streaming' || commit.epoch !== state.epoch) {
     return { type: REFUSAL.staleEpoch, message: `epoch ${commit.epoch} holds no lease; the newest is ${state.epoch}` };
   }
-  const first = commit.segments[0]?.index ?? state.nextIndex;
-  const gapless = commit.segments.every((segment, i) => segment.index === first + i);
-  if (first > state.nextIndex || !gapless) {
+  if (leavesGap(commit, state)) {
+    const first = commit.segments[0]?.index;
     return { type: REFUSAL.indexGap, message: `segment ${first} leaves a gap: the next index is ${state.nextIndex}` };
   }
   if (commit.segments.length > 0 && state.tail.length >= MAX_TAIL_SEGMENTS) {
     return { type: REFUSAL.tailFull, message: `${state.tail.length} segments wait for storage: try again` };
   }
   return null;
+}
+
+function leavesGap({ segments }: Pick<Commit, 'segments'>, { nextIndex }: StreamState): boolean {
+  const first = segments[0]?.index ?? nextIndex;
+  return first > nextIndex || !segments.every((segment, i) => segment.index === first + i);
 }
 
 /** The events that follow from a command; none when it changes nothing. */
@@ -169,7 +173,10 @@ function decideAttach(attach: Attach, state: StreamState, nowMs: number): Sessio
 
 /** The validator has refused what may not be committed; whoever comes past it changes nothing either. */
 function decideCommit(commit: Commit, state: StreamState): SessionEvent[] {
-  if (refuseCommit(state, commit) !== null) return [];
+  return refuseCommit(state, commit) === null ? committed(commit, state) : [];
+}
+
+function committed(commit: Omit<Commit, 'epoch'>, state: StreamState): SessionEvent[] {
   const segments = commit.segments.filter((segment) => segment.index >= state.nextIndex);
   const throughByte = Math.max(state.throughByte, commit.throughByte);
   if (segments.length === 0 && throughByte === state.throughByte) return [];
@@ -181,7 +188,7 @@ function decideCommit(commit: Commit, state: StreamState): SessionEvent[] {
 }
 
 /** What an earlier commit has told of counts once. */
-const newHoles = ({ holes = [] }: Commit, { throughByte }: StreamState): Span[] =>
+const newHoles = ({ holes = [] }: Pick<Commit, 'holes'>, { throughByte }: StreamState): Span[] =>
   holes
     .filter((hole) => hole.toByte > throughByte)
     .map((hole) => ({ ...hole, fromByte: Math.max(hole.fromByte, throughByte) }));
@@ -198,7 +205,7 @@ function decideStreamEnd(
 ): SessionEvent[] {
   switch (outcome.why) {
     case 'end':
-      return [...heard(outcome, state), closing({ state: 'completed', reason: null, detail: null })];
+      return decideEnd(outcome, state, nowMs);
     case 'rotate':
     case 'superseded':
       return [];
@@ -223,8 +230,19 @@ function decideStreamEnd(
   }
 }
 
-function heard({ throughByte = 0 }: StreamOutcome, state: StreamState): SessionEvent[] {
-  return throughByte > state.throughByte ? [{ type: 'AudioHeard', throughByte }] : [];
+/** All is recognised; what the outcome brings along is committed first. Where it leaves a gap, the rest is heard again. */
+function decideEnd(outcome: StreamOutcome, state: StreamState, nowMs: number): SessionEvent[] {
+  const { commit } = outcome;
+  if (commit !== undefined && leavesGap(commit, state)) return [{ type: 'SlotWanted', atMs: nowMs }];
+  return [
+    ...(commit === undefined ? [] : committed(commit, state)),
+    ...heard(outcome, Math.max(state.throughByte, commit?.throughByte ?? 0)),
+    closing({ state: 'completed', reason: null, detail: null }),
+  ];
+}
+
+function heard({ throughByte = 0 }: StreamOutcome, committedByte: number): SessionEvent[] {
+  return throughByte > committedByte ? [{ type: 'AudioHeard', throughByte }] : [];
 }
 
 /** Another recogniser tries; where several have failed at the same place, the next one goes on behind it. */

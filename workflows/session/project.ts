@@ -61,6 +61,7 @@ export function streamArgsOf(state: StreamState, input: StreamInput, workflowId:
     generation: state.generation,
     drain: state.endForced,
     ...channelOf(input),
+    ...(input.kind === 'span' && input.bounds.lean === true ? { lean: true } : {}),
   };
 }
 

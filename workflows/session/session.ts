@@ -81,32 +81,46 @@ function beside(course: Promise<unknown>): void {
   });
 }
 
+/** A file whose one span is transcribed in its own workflow. */
+export interface Within {
+  /** Lists show it as queued already. */
+  readonly isListedQueued: boolean;
+  /** Writes the span's transcript. */
+  write(args: WriteTranscriptArgs): Promise<TranscriptWritten>;
+}
+
 /** One run of the workflow: its state, and how commands change it. */
 class StreamRun {
   state: StreamState;
   readonly input: StreamInput;
+  /** The workflow is a file's, which tells of itself but where its span waits or has a worker, and writes its transcript. */
+  readonly within: Within | null;
   /** Requests for a slot that came to nothing, one after the other. */
   refusedLeases = 0;
   #checkpointing = false;
 
-  constructor(input: StreamInput, carried: StreamState | undefined) {
+  constructor(input: StreamInput, carried: StreamState | undefined, within: Within | null = null) {
     this.input = input;
+    this.within = within;
     this.state = carried === undefined ? initialState(input, Date.now()) : carriedState(carried);
   }
 
   handle(command: Command): void {
     const before = this.state;
     for (const event of decide(command, before, Date.now())) this.state = evolve(this.state, event);
-    if (before.phase !== this.state.phase && !this.#isPassing) this.publish();
+    if (before.phase !== this.state.phase) this.publish();
   }
 
   /** A span's transcript is written in a moment: lists need not see that. */
   get #isPassing(): boolean {
-    return this.state.phase.name === 'closing' && this.input.kind === 'span' && this.input.bounds.inPlace === true;
+    const { name } = this.state.phase;
+    if (this.within !== null) return name !== 'queued' && name !== 'streaming';
+    return name === 'closing' && this.input.kind === 'span' && this.input.bounds.inPlace === true;
   }
 
   /** Lists and filters see the new phase. */
   publish(): void {
+    if (this.#isPassing) return;
     upsertSearchAttributes(streamAttributes(this.state.phase, this.#priorityKey(), Date.now()));
   }
 
@@ -184,6 +198,7 @@ function listen(run: StreamRun, format: AudioFormat): void {
   setHandler(finishSignal, ({ endByte }) => run.handle({ type: 'FinishAudio', endByte }));
 }
 
+/** What workers and gateways say. */
 function serve(run: StreamRun): void {
   setHandler(
     commitUpdate,
@@ -201,6 +216,10 @@ function serve(run: StreamRun): void {
   );
   setHandler(workerLostSignal, ({ epoch }) => run.handle({ type: 'LoseWorker', epoch }));
   setHandler(handOverSignal, () => run.handle({ type: 'HandOver' }));
+}
+
+/** And clients. */
+function show(run: StreamRun): void {
   setHandler(cancelSignal, () => run.handle({ type: 'Cancel' }));
   setHandler(viewQuery, () => viewOf(run.state, run.input));
   setHandler(segmentsQuery, (from) => ({
@@ -355,7 +374,8 @@ async function close(run: StreamRun, phase: Extract<Phase, { name: 'closing' }>)
 
 /** What of the audio has no text is transcribed again, alone, before the transcript is written. */
 async function writeRepaired(run: StreamRun, args: WriteTranscriptArgs): Promise<TranscriptWritten> {
-  const { input } = run;
+  const { input, within } = run;
+  if (within !== null) return within.write(args);
   if (input.kind === 'span') {
     return inPlace(
       input.bounds.inPlace === true,
@@ -415,6 +435,7 @@ async function runUncut(run: StreamRun): Promise<'ended' | 'rotate'> {
 
 async function runStream(input: StreamInput, run: StreamRun): Promise<SessionResult> {
   serve(run);
+  show(run);
   // The run before may have left one unfinished; while too much waits for it no commit comes that would begin another.
   run.checkpointWhenDue();
   const how = await runUncut(run);
@@ -423,7 +444,8 @@ async function runStream(input: StreamInput, run: StreamRun): Promise<SessionRes
   if (how === 'rotate') {
     return await continueAsNew<(input: StreamInput, state: StreamState) => Promise<SessionResult>>(input, run.state);
   }
-  return resultOf(run.state, input);
+  const result = resultOf(run.state, input);
+  return input.kind === 'live' ? { ...result, view: viewOf(run.state, input) } : result;
 }
 
 /** A live session: one client's stream of audio, through however many connections, workers and gateways. */
@@ -437,4 +459,36 @@ export function session(input: LiveInput, carried?: StreamState): Promise<Sessio
 /** One span of a file, by the same code as live audio. */
 export function span(input: SpanInput, carried?: StreamState): Promise<SessionResult> {
   return runStream(input, new StreamRun(input, carried));
+}
+
+/** The one span of a file, in the file's own workflow: by the same code. */
+export class SpanWithin {
+  readonly #run: StreamRun;
+  readonly #isListed: boolean;
+
+  /** @param carried what the run before has left. */
+  constructor(input: SpanInput, carried: StreamState | undefined, within: Within) {
+    this.#run = new StreamRun(input, carried, within);
+    this.#isListed = carried !== undefined || within.isListedQueued;
+  }
+
+  /** Plain JSON: carried through continue-as-new. */
+  get state(): StreamState {
+    return this.#run.state;
+  }
+
+  /** Runs until the span has ended or the workflow is to continue as new. */
+  async transcribe(): Promise<SessionResult | 'rotate'> {
+    const run = this.#run;
+    serve(run);
+    if (!this.#isListed) run.publish();
+    run.checkpointWhenDue();
+    try {
+      return (await runPhases(run)) === 'rotate' ? 'rotate' : resultOf(run.state, run.input);
+    } catch (error) {
+      // It is over, and nothing more is committed.
+      run.handle({ type: 'Cancel' });
+      throw error;
+    }
+  }
 }

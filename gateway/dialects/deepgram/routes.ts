@@ -121,7 +121,8 @@ async function begin(gateway: Gateway, request: Request, asked: FileRequest): Pr
   const facts = factsOf(body.sha256());
   const target = told(gateway, asked, facts);
   const file = { ...upload, fileName: 'audio' };
-  return { ref: await startFileSession(gateway, file, choice, { id, channels, target }), facts };
+  const { ref } = await startFileSession(gateway, file, choice, { id, channels, target });
+  return { ref, facts };
 }
 
 /** Who is told of the session's end, if the client has named one. */

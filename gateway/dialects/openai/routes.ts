@@ -74,7 +74,7 @@ async function transcribe(
     request,
     transcriptionForm(gateway.settings.catalogue),
   );
-  const ref = await startFileSession(gateway, { ...upload, fileName: plainName(upload.fileName) }, asked.choice, {
+  const { ref } = await startFileSession(gateway, { ...upload, fileName: plainName(upload.fileName) }, asked.choice, {
     id,
   });
   response.setHeader(SESSION_HEADER, id);
@@ -88,7 +88,7 @@ async function transcribe(
   );
   // Whoever does not get as far as to wait for it need not hear how it went.
   finished.catch(() => undefined);
-  await refuseUndecodable(gateway, ref);
+  refuseUndecodable(await gateway.sessions.probed(ref, gateway.settings.prepareWaitMs));
   await answer(gateway, response, ref, asked, finished);
 }
 

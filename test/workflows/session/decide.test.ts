@@ -299,6 +299,45 @@ describe('a stream that ends', () => {
   });
 });
 
+describe('a span that ends, and brings its last segments along', () => {
+  const begun = given(span, granted(1), committed(1, 0, 2));
+  const ending = (first: number, end: number, throughByte = end * 32_000): Command => {
+    const segments = Array.from({ length: end - first }, (_, i) => segment(first + i));
+    const outcome = { why: 'end', detail: null, throughByte, commit: { segments, throughByte } } as const;
+    return { type: 'EndStream', epoch: 1, generation: 0, outcome };
+  };
+
+  test('has them committed before it closes', () => {
+    expect(eventsOf(begun, ending(2, 4))).toEqual(['SegmentsCommitted', 'SessionClosing']);
+    const { nextIndex, throughByte, phase } = after(begun, ending(2, 4));
+    expect({ nextIndex, throughByte, phase: phase.name }).toEqual({
+      nextIndex: 4,
+      throughByte: 128_000,
+      phase: 'closing',
+    });
+  });
+
+  test('has those that are committed already once', () => {
+    expect(after(begun, ending(0, 3)).tail.map(({ index }) => index)).toEqual([0, 1, 2]);
+  });
+
+  test('is heard again from its last commit where they leave a gap', () => {
+    expect(eventsOf(begun, ending(3, 5))).toEqual(['SlotWanted']);
+    expect(after(begun, ending(3, 5))).toMatchObject({ nextIndex: 2, throughByte: 64_000, phase: { name: 'queued' } });
+  });
+
+  test('changes nothing where its lease is void', () => {
+    expect(eventsOf(given(span, granted(1), lost(1), granted(2)), ending(0, 2))).toEqual([]);
+  });
+
+  test('has them also while as many wait for storage as may', () => {
+    const full = given(span, granted(1), committed(1, 0, MAX_TAIL_SEGMENTS));
+    const command = ending(MAX_TAIL_SEGMENTS, MAX_TAIL_SEGMENTS + 1);
+    expect(refuseCommit(full, { epoch: 1, segments: [segment(MAX_TAIL_SEGMENTS)], throughByte: 1 })).not.toBeNull();
+    expect(after(full, command).nextIndex).toBe(MAX_TAIL_SEGMENTS + 1);
+  });
+});
+
 describe('workers that are lost one after the other', () => {
   const GIVE_UP: Command = { type: 'GiveUp' };
   const afterLosses = (count: number, from = streaming): StreamState => {
