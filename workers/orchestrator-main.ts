@@ -159,6 +159,8 @@ await runProcess('orchestrator', async (config, log) => {
       ...retaining.activities,
     },
     maxConcurrentWorkflowTaskExecutions: 200,
+    // Each may hold an upload in memory, a few times over: see PLAIN_UPLOAD_BYTES.
+    maxConcurrentLocalActivityExecutions: 40,
     maxConcurrentWorkflowTaskPolls: 10,
     maxCachedWorkflows: 2000,
     // An orchestrator that died leaves its workflows to another after this, not after the default of 10 s.

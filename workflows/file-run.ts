@@ -193,7 +193,9 @@ export class FileRun {
     const isQueued = this.phase === 'streaming' && span?.phase.name === 'queued';
     const channels = plan?.cuts.length ?? 1;
     // Of several channels the share that is done is told on the scale of the longest.
-    const bytes = Math.max(yielded.bytes, span?.throughByte ?? 0);
+    // Of a span that did not come to its end nothing is left in the end.
+    const going = this.ending === null ? span : undefined;
+    const bytes = Math.max(yielded.bytes, going?.throughByte ?? 0);
     const share = this.totalBytes === 0 ? 0 : bytes / this.totalBytes;
     return {
       kind: 'file',
@@ -206,7 +208,7 @@ export class FileRun {
       epoch: span?.epoch ?? 0,
       attached: false,
       generation: 0,
-      nextIndex: Math.max(yielded.segments, span?.nextIndex ?? 0),
+      nextIndex: Math.max(yielded.segments, going?.nextIndex ?? 0),
       throughByte: Math.round(share * this.endByte),
       audioEndByte: plan === null ? null : this.endByte,
       reason: this.ending?.reason ?? null,

@@ -189,8 +189,11 @@ describe('a file', () => {
       grants.resolve(null);
       await cast.begun(1);
       expect(await here.view(handle)).toMatchObject({ state: 'streaming', lease: { workerId: 'w' }, epoch: 1 });
+      await here.commit(handle.workflowId, { epoch: 1, segments: [segment(0)], throughByte: 320 });
+      expect(await here.view(handle)).toMatchObject({ nextIndex: 1, throughByte: 320 });
       await handle.signal(SIGNAL.cancel);
-      expect(await resultOf(handle)).toMatchObject({ state: 'cancelled' });
+      expect(await resultOf(handle)).toMatchObject({ state: 'cancelled', segments: 0 });
+      expect(await here.view(handle)).toMatchObject({ state: 'cancelled', lease: null, nextIndex: 0, throughByte: 0 });
     });
 
     on('goes to another worker when one is lost, from what is committed on', async (here, cast) => {
