@@ -3,6 +3,7 @@
  * (`pod-deletion-cost`); burst workers are Jobs made from the same pod template. Everything is listed anew each time: there
  * is no watch that could fall behind (410 Gone), and a conflict (409) is answered by looking again.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   ApiException,
   AppsV1Api,
@@ -22,7 +23,10 @@ export const POOL_LABEL = 'longhand.dev/pool';
 /** Goes before all others, also before pods of which nothing is known (cost 0). */
 const FIRST_TO_GO = -1000;
 const MERGE_PATCH = setHeaderOptions('Content-Type', 'application/merge-patch+json');
-const CONFLICT_TRIES = 5;
+/** The deployment's own controller writes it too, many times a second while pods come and go. */
+const CONFLICT_TRIES = 8;
+/** Before the second try; each next pause is twice as long, and each a part of it by chance, so that rivals part. */
+const CONFLICT_PAUSE_MS = 20;
 
 export interface KubernetesOptions {
   /** Kubeconfig file; null: as a pod of the cluster. */
@@ -135,6 +139,7 @@ export class KubernetesCluster {
         return;
       } catch (error) {
         if (!isCode(error, 409) || tries === CONFLICT_TRIES) throw error;
+        await pause(CONFLICT_PAUSE_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2));
       }
     }
   }

@@ -245,7 +245,7 @@ describeHere('a pool on Kubernetes', () => {
         burstLifeS: 60,
       });
     const wish = (standing: number, id: string) => ({ standing, leaving: [], sessions: {}, burst: 0, id });
-    const rivals = [open(), open(), open()];
+    const rivals = Array.from({ length: 8 }, open);
     await Promise.all(rivals.map((rival, at) => rival.apply('conflict', wish(2 + at, `r${at}`))));
     await open().apply('conflict', wish(3, 'last'));
     expect(await kubelet.replicas('conflict')).toBe(3);

@@ -54,11 +54,14 @@ function sendEvent(response: Response, event: { readonly type: string } & Readon
   if (response.writable) response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
 }
 
-/** The texts of the file's spans, each once it and all before it are finished. Fails as `finished` does. */
+/**
+ * The texts of the file's spans, each once it and all before it are finished; a file of one span has its own alone. Fails as
+ * `finished` does.
+ */
 async function* pieces(
   objects: Pick<ObjectsPort, 'get'>,
   ref: SessionRef,
-  finished: Promise<unknown>,
+  finished: Promise<TranscriptDocument>,
 ): AsyncGenerator<string> {
   const over = new AbortController();
   const end = (): void => over.abort();
@@ -71,6 +74,7 @@ async function* pieces(
       span += 1;
       yield (JSON.parse(Buffer.from(written).toString('utf8')) as TranscriptDocument).text;
     } else if (isLast) {
+      if (span === 0) yield (await finished).text;
       return;
     } else {
       await pause(LOOK_MS, undefined, { signal: over.signal }).catch(() => undefined);
