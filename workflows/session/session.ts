@@ -304,11 +304,20 @@ function allocate(run: StreamRun): Promise<Lease> {
 }
 
 /**
+ * A worker that dies before it has dialled, or after it has hung up and before its outcome is heard, is noticed by nobody
+ * else. The streams of spans are so short that this happens; what is heard again of one is little.
+ */
+const SPAN_HEARTBEAT_MS = 12_000;
+
+const heartbeatTimeoutMs = ({ kind, bounds }: StreamInput): number =>
+  kind === 'span' ? Math.min(SPAN_HEARTBEAT_MS, bounds.heartbeatTimeoutMs) : bounds.heartbeatTimeoutMs;
+
+/**
  * The lease's stream. An attach through another gateway starts the activity anew with the new address: the worker's lease
  * goes on and dials there. Answers whether the workflow is to continue as new.
  */
 async function stream(run: StreamRun, phase: Extract<Phase, { name: 'streaming' }>): Promise<boolean> {
-  const { heartbeatTimeoutMs, leaseTtlMs } = run.input.bounds;
+  const { leaseTtlMs } = run.input.bounds;
   const here = () => run.state.phase === phase;
   beside(handOverWhenWanted(run, phase));
   for (;;) {
@@ -323,7 +332,7 @@ async function stream(run: StreamRun, phase: Extract<Phase, { name: 'streaming' 
           ...run.options('2400h'),
           taskQueue: args.lease.taskQueue,
           scheduleToStartTimeout: leaseTtlMs + 1000,
-          heartbeatTimeout: heartbeatTimeoutMs,
+          heartbeatTimeout: heartbeatTimeoutMs(run.input),
         }).streamChunks(args),
       )
       .then(
