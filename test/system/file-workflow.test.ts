@@ -99,7 +99,7 @@ describe('a file', () => {
   });
 
   describe('of one span, in one workflow', () => {
-    const bounds = { inPlace: true, lean: true, maxTenantSpans: 1 } as const;
+    const bounds = { inPlace: true, lean: true, maxTenantSpans: 1, heartbeatTimeoutMs: 60_000 } as const;
     /** Gives its segment with its end. */
     const endingWith: Cast['stream'] = ({ fromByte, toByte, lean }) => {
       expect(lean).toBe(true);
@@ -120,6 +120,11 @@ describe('a file', () => {
       expect(cast.finishes).toEqual([]);
       const { events } = await handle.fetchHistory();
       expect(events?.some((event) => event.startChildWorkflowExecutionInitiatedEventAttributes)).toBe(false);
+      // Who dies before it has dialled is missed by this alone.
+      const asked = events?.flatMap(
+        ({ activityTaskScheduledEventAttributes: it }) => it?.heartbeatTimeout?.seconds ?? [],
+      );
+      expect(asked?.map(Number)).toEqual([0, 12]);
     });
 
     on('is decoded by an activity where it needs that', async (here, cast) => {
