@@ -3,7 +3,7 @@
  * whose answer is lost is repeated under the same id, so that it counts once.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Commit, CommitAnswer, Segment, Span } from '../workflows/contract.ts';
+import type { Commit, CommitAnswer, LastCommit, Segment, Span } from '../workflows/contract.ts';
 
 /** The workflow's answer to a commit (workers/temporal.ts). `fenced`: this lease is void. Throws when Temporal is away. */
 export interface CommitPort {
@@ -17,9 +17,6 @@ export interface CommitterEvents {
   rotate(): void;
   fenced(): void;
 }
-
-/** What comes of the last of it with the stream's end. */
-export type LastCommit = Omit<Commit, 'epoch'>;
 
 const MAX_BATCH = 100;
 const FIRST_RETRY_MS = 50;
@@ -104,7 +101,6 @@ export class Committer {
   async rest(): Promise<LastCommit | undefined> {
     while (this.#running !== null) await this.#running;
     if (this.#waiting.length > MAX_BATCH) {
-      this.hurry();
       await this.drained();
     }
     const isLeft = !this.#closed && this.#hasWork();

@@ -393,6 +393,9 @@ export interface Commit {
   readonly holes?: readonly Span[];
 }
 
+/** What a stream commits with its end: by the epoch of its lease. */
+export type LastCommit = Omit<Commit, 'epoch'>;
+
 export interface CommitAnswer {
   readonly nextIndex: number;
   /** The stream activity is to end with `rotate`: the workflow continues as new and takes the lease along. */
@@ -551,7 +554,7 @@ export interface StreamOutcome {
   /** With `end`: all audio before it was recognised, and is in a committed segment, or a hole, or silence. */
   readonly throughByte?: number;
   /** With `end`, where {@link StreamArgs.lean}: what is not committed yet. */
-  readonly commit?: Omit<Commit, 'epoch'>;
+  readonly commit?: LastCommit;
 }
 
 /** Activity `handOverLease`: the stream of this lease ends at the next segment boundary, for another worker to go on. */

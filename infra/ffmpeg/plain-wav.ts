@@ -26,7 +26,7 @@ export async function plainSamples(file: FileHandle): Promise<PlainSamples | nul
 
 /**
  * As {@link plainSamples}.
- * @param head the beginning of the file, or all of it
+ * @param start the beginning of the file, or all of it
  * @param size of the file, in bytes
  */
 export function plainSamplesBehind(start: Buffer, size: number): PlainSamples | null {

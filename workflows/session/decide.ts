@@ -2,7 +2,7 @@
  * The rules of a stream of speech: a command and what is true give the events that follow. Pure: time is passed in.
  */
 import { LOG_BYTES_PER_MS, REFUSAL } from '../contract.ts';
-import type { Attach, AudioFormat, Commit, Lease, Span, StreamOutcome } from '../contract.ts';
+import type { Attach, AudioFormat, Commit, LastCommit, Lease, Span, StreamOutcome } from '../contract.ts';
 import type { Ending, SessionEvent, StreamState } from './state.ts';
 
 /** So many recognisers may fail one after the other before the audio at which they fail is passed over. */
@@ -176,7 +176,7 @@ function decideCommit(commit: Commit, state: StreamState): SessionEvent[] {
   return refuseCommit(state, commit) === null ? committed(commit, state) : [];
 }
 
-function committed(commit: Omit<Commit, 'epoch'>, state: StreamState): SessionEvent[] {
+function committed(commit: LastCommit, state: StreamState): SessionEvent[] {
   const segments = commit.segments.filter((segment) => segment.index >= state.nextIndex);
   const throughByte = Math.max(state.throughByte, commit.throughByte);
   if (segments.length === 0 && throughByte === state.throughByte) return [];

@@ -4,6 +4,7 @@ import { sound, wav } from '../../../harness/sound.ts';
 import { Edge } from '../../../harness/edge.ts';
 import { connect } from '../../../harness/sockets.ts';
 import type { Opened } from '../../../harness/sockets.ts';
+import { workerWith } from '../../live/admitted.ts';
 import { given } from './given.ts';
 
 let edge: Edge;
@@ -240,33 +241,22 @@ test('no worker: the client waits; with the old answer set it is told status 9, 
 test('with the old answer set a client whom a free slot awaits comes in', async () => {
   await edge.end();
   edge = await new Edge({ kaldi: { status9: true, silenceMs: 0 } }).listen();
-  edge.sessions.present = [workerWith(['x'])];
+  edge.sessions.present = [workerWith('w', 2, ['x'])];
   const client = await open(`${RAW}&session=s`);
   client.socket.send(sound());
   client.socket.send('EOS');
   await edge.sessions.until('s', (state) => state.audioEndByte === sound().length);
 });
 
-const workerWith = (sessions: string[], slots = 2) => ({
-  workerId: 'w',
-  model: 'en',
-  pid: 1,
-  host: 'h',
-  slots,
-  startedAt: '2026-01-01T00:00:00Z',
-  draining: false,
-  sessions,
-});
-
 test('the status is told on connecting and at each change, once for all who watch', async () => {
-  edge.sessions.present = [workerWith(['x']), { ...workerWith([]), draining: true }];
+  edge.sessions.present = [workerWith('w', 2, ['x']), { ...workerWith('w', 2, []), draining: true }];
   edge.sessions.ended = 7;
   const status = (): Promise<Opened> => connect(`ws://127.0.0.1:${edge.port}/client/ws/status`);
   const first = await status();
   await first.inbox.until(() => first.inbox.messages.length === 1);
   const second = await status();
   await second.inbox.until(() => second.inbox.messages.length === 1);
-  edge.sessions.present = [workerWith([])];
+  edge.sessions.present = [workerWith('w', 2, [])];
   await first.inbox.until(() => first.inbox.messages.length === 2);
   await second.inbox.until(() => second.inbox.messages.length === 2);
   const told = [
