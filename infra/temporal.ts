@@ -35,10 +35,49 @@ const RETRY: typeof usual = {
   },
 };
 
+type Interceptor = ReturnType<typeof makeGrpcRetryInterceptor>;
+type Call = ReturnType<Parameters<Interceptor>[1]>;
+type Status = Parameters<typeof usual.retryableDecider>[1];
+
+/**
+ * Tries calls again, as the SDK does; of one that waits for that while its connection is closed, the failure stands. (The
+ * SDK's next attempt is thrown out of a timer, which ends the process, and leaves who called without an answer.)
+ */
+export const retrying: Interceptor = (options, nextCall) => {
+  let failed: Status | null = null;
+  let isClosed = false;
+  const retryableDecider: typeof usual.retryableDecider = (attempt, status) => {
+    failed = status;
+    return !isClosed && RETRY.retryableDecider(attempt, status);
+  };
+  return makeGrpcRetryInterceptor({ ...RETRY, retryableDecider })(options, (again) => {
+    try {
+      return nextCall(again);
+    } catch (error) {
+      // The first attempt is thrown to who called.
+      if (failed === null) throw error;
+      isClosed = true;
+      return endedCall(failed);
+    }
+  });
+};
+
+/** A call that is over as soon as it begins. */
+const endedCall = (status: Status): Call => ({
+  start: (_metadata, listener) => listener?.onReceiveStatus?.(status),
+  sendMessage: () => undefined,
+  sendMessageWithContext: () => undefined,
+  startRead: () => undefined,
+  halfClose: () => undefined,
+  cancelWithStatus: () => undefined,
+  getPeer: () => '',
+  getAuthContext: () => null,
+});
+
 /** A client whose connection is made when first used and made again when it breaks. */
 export function openClient(address: string, namespace: string): Client {
-  const interceptors = [makeGrpcRetryInterceptor(RETRY)];
-  return new Client({ connection: Connection.lazy({ address, channelArgs: CHANNEL_ARGS, interceptors }), namespace });
+  const options = { address, channelArgs: CHANNEL_ARGS, interceptors: [retrying] };
+  return new Client({ connection: Connection.lazy(options), namespace });
 }
 
 /** The SDK's own log lines go to ours. Once per process, before anything else of the SDK. */

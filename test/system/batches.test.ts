@@ -1,11 +1,12 @@
 /** A batch of files through whole processes: bounded, counted, cancelled, and taken up again after the orchestrator has died. */
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { openClient } from '../../infra/temporal.ts';
 import { BATCH_ITEMS_QUERY, batchWorkflowId } from '../../workflows/batch/contract.ts';
 import type { BatchItemView } from '../../workflows/batch/contract.ts';
 import { noise } from '../harness/caller.ts';
@@ -128,7 +129,7 @@ async function left(
 test('a batch that runs is deleted with all its sessions, ended and running; the one that had a name before it stays', async () => {
   await postFile(system, wav(noise('taken', 500)), '?session=taken');
   await finishedFile(system, 'taken');
-  const client = new Client({ connection: await Connection.connect({ address: system.temporal.address }) });
+  const client = openClient(system.temporal.address, 'default');
   const items = [
     { url: `${origin}/done.wav`, id: 'done' },
     { url: `${origin}/missing.wav`, id: 'failed' },

@@ -1,8 +1,9 @@
 /** What is deleted is gone: object storage and Temporal are listed afterwards, and hold nothing of it. */
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openClient } from '../../infra/temporal.ts';
 import { sessionWorkflowId } from '../../workflows/contract.ts';
 import { eraseWorkflowId } from '../../workflows/erase/contract.ts';
 import { noise } from '../harness/caller.ts';
@@ -18,7 +19,7 @@ beforeAll(async () => {
     models: { en: { engine: 'scripted', segmentMs: 400 }, unserved: { engine: 'scripted' } },
     settings: { LONGHAND_WORKER_SILENCE_MS: '5000', LONGHAND_SPAN_MS: '2000', LONGHAND_ROTATE_EVENTS: '30' },
   });
-  client = new Client({ connection: await Connection.connect({ address: system.temporal.address }) });
+  client = openClient(system.temporal.address, 'default');
 }, 120_000);
 afterAll(async () => {
   await client.connection.close();

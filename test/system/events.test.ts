@@ -1,6 +1,6 @@
 /** Events of a session on a whole installation: every final once and in order, whoever dies between Temporal and the reader. */
+import { openClient } from '../../infra/temporal.ts';
 import type { TranscriptDocument } from '../../workflows/contract.ts';
-import { Client, Connection } from '@temporalio/client';
 import { Caller, noise } from '../harness/caller.ts';
 import { EventReader } from '../harness/event-reader.ts';
 import { finishedFile, postFile, wav } from '../harness/files.ts';
@@ -104,7 +104,7 @@ test('a session that an operator terminates is told as failed', async () => {
   await caller.call();
   const reader = read('terminated');
   await reader.until('final', 2);
-  const client = new Client({ connection: await Connection.connect({ address: system.temporal.address }) });
+  const client = openClient(system.temporal.address, 'default');
   await client.workflow.getHandle('session/default/terminated').terminate('by an operator');
   expect((await reader.until('done')).data).toMatchObject({ state: 'failed', error: { code: 'session_failed' } });
   await client.connection.close();

@@ -1,10 +1,11 @@
 /** Who is served first when all wait for the same workers: live before files, and tenants by their weights. */
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { TemporalSessions } from '../../gateway/temporal/sessions.ts';
 import { AudioLog } from '../../infra/audio-log.ts';
 import { openFolder } from '../../infra/objects/folder.ts';
+import { openClient } from '../../infra/temporal.ts';
 import { objectKeys, sessionWorkflowId, spanWorkflowId } from '../../workflows/contract.ts';
 import type { SessionRef } from '../../workflows/contract.ts';
 import { CHUNK_BYTES, Speaker } from '../bench/speaker.ts';
@@ -35,7 +36,7 @@ beforeAll(async () => {
       LONGHAND_WORKER_SILENCE_MS: '5000',
     },
   });
-  client = new Client({ connection: await Connection.connect({ address: system.temporal.address }) });
+  client = openClient(system.temporal.address, 'default');
   sessions = new TemporalSessions(client, 5000);
   log = new AudioLog(await openFolder(`${system.folder}/objects`));
 }, 120_000);

@@ -1,5 +1,5 @@
 /** Lists of sessions on a real Temporal: what they are filtered by, page by page, and that no filter breaks out of its query. */
-import { Client, Connection } from '@temporalio/client';
+import { openClient } from '../../infra/temporal.ts';
 import { documentedFetch } from '../harness/documented.ts';
 import { finishedFile, wav } from '../harness/files.ts';
 import { noise } from '../harness/caller.ts';
@@ -92,7 +92,7 @@ test('a form gives labels as fields', async () => {
 
 test('sessions are found by state, kind, model and time; one that Temporal ended is failed, and nothing else', async () => {
   await finishedFile(system, 'f1');
-  const client = new Client({ connection: await Connection.connect({ address: system.temporal.address }) });
+  const client = openClient(system.temporal.address, 'default');
   const live = await connect(`${system.url}/v1/live?session=ended&model=unserved&label=end:outside`);
   await live.inbox.next('session');
   await listed(['ended'], ['label', 'end:outside'], ['state', 'queued']);

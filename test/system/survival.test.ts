@@ -2,7 +2,7 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { openClient } from '../../infra/temporal.ts';
 import { Caller, noise } from '../harness/caller.ts';
 import { expectCovered, expectWhole } from '../harness/invariants.ts';
 import { System } from '../harness/system.ts';
@@ -132,10 +132,9 @@ test('a session that crosses continue-as-new in mid-sentence keeps its lease, it
 }, 90_000);
 
 async function runsOf(of: System, workflowId: string): Promise<number> {
-  const connection = await Connection.connect({ address: of.temporal.address });
-  const client = new Client({ connection });
+  const client = openClient(of.temporal.address, 'default');
   const runs = await Array.fromAsync(client.workflow.list({ query: `WorkflowId = '${workflowId}'` }));
-  await connection.close();
+  await client.connection.close();
   return runs.length;
 }
 
