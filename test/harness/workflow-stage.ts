@@ -1,12 +1,13 @@
 /** The real workflows on a Temporal server whose time can be skipped, between hand-made activities. */
 import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
-import type { WorkflowHandle } from '@temporalio/client';
+import type { ConnectionPlugin, WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { WorkflowBundle } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
+import { retrying } from '../../infra/temporal.ts';
 import {
   CONTROL_QUEUE,
   FETCH_QUEUE,
@@ -151,6 +152,12 @@ export const untilAborted = (signal: AbortSignal): Promise<StreamOutcome> =>
     signal.addEventListener('abort', () => resolve({ why: 'fenced', detail: null }));
   });
 
+/** A call that a failed test leaves behind ends with the stage, and not out of a timer in the next suite. */
+const RETRYING: ConnectionPlugin = {
+  name: 'retrying',
+  configureConnection: (options) => ({ ...options, interceptors: [retrying] }),
+};
+
 export class Stage {
   readonly env: TestWorkflowEnvironment;
   /**
@@ -179,7 +186,7 @@ export class Stage {
     const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
     const workflowBundle = await bundleWorkflowCode({ workflowsPath, logger });
     const server = { executable: { type: 'existing-path', path } } as const;
-    const stage = new Stage(await TestWorkflowEnvironment.createTimeSkipping({ server }));
+    const stage = new Stage(await TestWorkflowEnvironment.createTimeSkipping({ server, plugins: [RETRYING] }));
     await stage.#prepare(workflowBundle);
     return stage;
   }
