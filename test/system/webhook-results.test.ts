@@ -1,7 +1,7 @@
 /** The results of a live session as they come: its workflow and the one that follows it, between hand-made activities. */
 import type { WorkflowHandle } from '@temporalio/client';
 import type { LiveInput, StreamOutcome } from '../../workflows/contract.ts';
-import { ENABLE, SEND_AGAIN } from '../../workflows/webhook/contract.ts';
+import { ENABLE, NEWS, SEND_AGAIN } from '../../workflows/webhook/contract.ts';
 import type { MessageView } from '../../workflows/webhook/contract.ts';
 import { until } from '../harness/until.ts';
 import { answered, liveInput, target, untilState, view } from '../harness/webhook-messages.ts';
@@ -144,6 +144,8 @@ on('one that is not received holds the others back, and the session waits for no
   };
   await call.say(3);
   await call.end();
+  // Signals need not come in their order.
+  await call.message.signal(NEWS, { count: 1, end: null });
   // Each has the whole schedule.
   await untilAsked(cast, 9);
   expect(await call.message.result()).toMatchObject({ state: 'delivered', results: 3 });
