@@ -136,20 +136,27 @@ const untilAsked = (cast: Cast, times: number) =>
 
 on('one that is not received holds the others back, and the session waits for nobody', async (here, cast) => {
   const call = await new Call(here, cast).begin();
-  let fails = 3;
+  // How many more are received each time, and what the last attempt is answered: each result has the whole schedule.
+  const course = [
+    [0, 500],
+    [0, 500],
+    [0, 500],
+    [1, 500],
+    [0, 500],
+    [0, 500],
+    [1, 204],
+    [2, 204],
+  ] as const;
   cast.deliveringResults = async ({ told }) => {
-    const isReceived = (fails -= 1) < 0;
-    if (isReceived && told === 1) fails = 3;
-    return { told: isReceived ? told + 1 : told, outcome: await answered(isReceived ? 204 : 500) };
+    const [received, status] = course[cast.results.length - 1] ?? [0, 500];
+    return { told: told + received, outcome: await answered(status) };
   };
   await call.say(3);
   await call.end();
   // Signals need not come in their order.
   await call.message.signal(NEWS, { count: 1, end: null });
-  // Each has the whole schedule.
-  await untilAsked(cast, 9);
   expect(await call.message.result()).toMatchObject({ state: 'delivered', results: 3 });
-  expect(asked(cast).map(([told]) => told)).toEqual([0, 0, 0, 0, 1, 2, 2, 2, 2, 3]);
+  expect(asked(cast).map(([told]) => told)).toEqual([0, 0, 0, 0, 1, 1, 1, 2]);
 });
 
 on('what is given up is a dead letter, and sent again it goes on where it stood', async (here, cast) => {
@@ -193,7 +200,12 @@ on('over many runs of the session and of what follows it, each final is sent onc
   };
   for (let said = 1; said <= 100; said += 1) {
     await call.say();
-    await call.has(said);
+    // Not by a query: the test server leaves one unanswered whose run has just ended.
+    await until(
+      `${said} are received`,
+      () => received.length,
+      (count) => count === said,
+    );
   }
   await call.end();
   expect(await call.message.result()).toMatchObject({ state: 'delivered', results: 100 });
