@@ -1,13 +1,16 @@
-/** Sends one webhook once, signed as Standard Webhooks 1.0.0 says. */
+/** Sends webhooks, signed as Standard Webhooks 1.0.0 says; and results of live sessions, as other services do. */
 import { Context } from '@temporalio/activity';
 import { Webhook } from 'standardwebhooks';
 import type {
   DeliverArgs,
+  DeliverResultsArgs,
   DeliveryActivities,
   DeliveryOutcome,
   ForeignForm,
+  ResultsDelivery,
   WebhookEvent,
 } from '../workflows/webhook/contract.ts';
+import { isSuccess } from '../workflows/webhook/delivery.ts';
 
 /** What sending webhooks needs. */
 export interface WebhookPorts {
@@ -30,39 +33,85 @@ export interface WebhookPorts {
   readonly timeoutMs: number;
   /** The body of a message in another service's form. */
   foreignBody(form: ForeignForm, tenant: string, event: WebhookEvent): Promise<string>;
+  /** The bodies of the next results from `told` on: at least one, and not always all. */
+  foreignResults(args: DeliverResultsArgs): Promise<readonly string[]>;
 }
 
 const BEAT_MS = 1000;
+/** After so long what is left is left to the next attempt. */
+const RESULTS_TURN_MS = 30_000;
 
 /** It may run again with the same arguments: a receiver knows a message by its id. */
 export function createWebhooks(ports: WebhookPorts): DeliveryActivities {
   return {
-    deliverWebhook: async (args) => {
+    deliverWebhook: (args) => beating((signal) => deliver(ports, args, signal)),
+    deliverResults: (args) => {
       const context = Context.current();
-      const beat = setInterval(() => context.heartbeat(), BEAT_MS);
-      try {
-        return await deliver(ports, args, context.cancellationSignal);
-      } finally {
-        clearInterval(beat);
-      }
+      // What an orchestrator that died had got through is not sent again, but for the last of it.
+      const begun: unknown = context.info.heartbeatDetails;
+      const told = typeof begun === 'number' ? Math.max(begun, args.told) : args.told;
+      return beating((signal, beat) => deliverResults(ports, { ...args, told }, signal, beat));
     },
   };
 }
 
+/** @param run says in its heartbeats how far it came */
+async function beating<T>(run: (signal: AbortSignal, beat: (details: unknown) => void) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  let latest: unknown;
+  const beat = (details: unknown): void => context.heartbeat((latest = details));
+  const timer = setInterval(() => beat(latest), BEAT_MS);
+  try {
+    return await run(context.cancellationSignal, beat);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 async function deliver(ports: WebhookPorts, args: DeliverArgs, signal: AbortSignal): Promise<DeliveryOutcome> {
-  const begunMs = performance.now();
-  const durationMs = (): number => Math.round(performance.now() - begunMs);
-  if (await ports.isDisabled(args.tenant, args.receiver)) return { kind: 'disabled', durationMs: durationMs() };
+  if (await ports.isDisabled(args.tenant, args.receiver)) return { kind: 'disabled', durationMs: 0 };
   const message = await messageOf(ports, args);
   // Without its secret, for some reason, nothing is sent: a receiver could not believe it.
   if (message === null) return { kind: 'unreachable', detail: 'no secret to sign with', durationMs: 0 };
+  return send(ports, { url: args.url, ...message }, signal);
+}
+
+async function deliverResults(
+  ports: WebhookPorts,
+  args: DeliverResultsArgs,
+  signal: AbortSignal,
+  beat: (told: number) => void,
+): Promise<ResultsDelivery> {
+  const { ref, messageId, target, count, end } = args;
+  const untilMs = performance.now() + RESULTS_TURN_MS;
+  let { told } = args;
+  if (await ports.isDisabled(ref.tenant, target.receiver))
+    return { told, outcome: { kind: 'disabled', durationMs: 0 } };
+  for (;;) {
+    for (const body of await ports.foreignResults({ ...args, told })) {
+      const request = foreign(target.form, body, { 'webhook-id': `${messageId}.${told}` });
+      const outcome = await send(ports, { url: target.url, ...request }, signal);
+      if (outcome.kind !== 'answered' || !isSuccess(outcome.status)) return { told, outcome };
+      beat((told += 1));
+      const isOver = told >= count + (end === null ? 0 : 1);
+      if (isOver || performance.now() > untilMs) return { told, outcome };
+    }
+  }
+}
+
+const foreign = ({ method }: ForeignForm, body: string, headers: Readonly<Record<string, string>> = {}) => ({
+  method,
+  headers: { 'content-type': 'application/json', ...headers },
+  body,
+});
+
+type Request = Omit<Parameters<WebhookPorts['http']['post']>[0], 'timeoutMs' | 'signal'>;
+
+async function send(ports: WebhookPorts, request: Request, signal: AbortSignal): Promise<DeliveryOutcome> {
+  const begunMs = performance.now();
+  const durationMs = (): number => Math.round(performance.now() - begunMs);
   try {
-    const { status, retryAfter } = await ports.http.post({
-      url: args.url,
-      ...message,
-      timeoutMs: ports.timeoutMs,
-      signal,
-    });
+    const { status, retryAfter } = await ports.http.post({ ...request, timeoutMs: ports.timeoutMs, signal });
     return { kind: 'answered', status, retryAfterMs: retryAfterMs(retryAfter, Date.now()), durationMs: durationMs() };
   } catch (error) {
     if (signal.aborted) throw error;
@@ -73,8 +122,7 @@ async function deliver(ports: WebhookPorts, args: DeliverArgs, signal: AbortSign
 /** What is sent; null when it cannot be signed. */
 async function messageOf(ports: WebhookPorts, { tenant, messageId, event, form }: DeliverArgs) {
   if (form !== undefined) {
-    const body = await ports.foreignBody(form, tenant, event);
-    return { method: form.method, headers: { 'content-type': 'application/json' }, body };
+    return foreign(form, await ports.foreignBody(form, tenant, event));
   }
   if (ports.secrets.length === 0) return null;
   const body = JSON.stringify(event);

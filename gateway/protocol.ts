@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { LOG_BYTES_PER_MS, NAME_PATTERN, PRIORITIES } from '../workflows/contract.ts';
 import type { AudioFormat, ConnectionAttempt, PriorityClass, Segment } from '../workflows/contract.ts';
+import type { ResultsReceiver } from '../workflows/webhook/contract.ts';
 import { Failure } from './failures.ts';
 import { labelsSchema } from './labels.ts';
 
@@ -69,6 +70,8 @@ export interface LiveRequest extends Choice {
   readonly audio: AudioFormat;
   /** False: a new session is refused where no slot is free. */
   readonly mayWait?: boolean;
+  /** Who else is sent its finals as they come, if the session is new; absent: nobody. */
+  readonly results?: ResultsReceiver['target'];
 }
 
 /** Path and query of a request's target: whatever a client wrote there, also what is no address. */

@@ -3,8 +3,10 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { ErasableHistories, Run } from '../activities/erase.ts';
 import { Calls } from '../gateway/temporal/calls.ts';
 import { quoted } from '../gateway/temporal/visibility.ts';
+import { resultsMessages } from '../gateway/webhooks/target.ts';
 import { SIGNAL, WORKFLOW, sessionWorkflowId } from '../workflows/contract.ts';
 import type { SessionRef } from '../workflows/contract.ts';
+import { webhookWorkflowId } from '../workflows/webhook/contract.ts';
 import type { MessageMemo } from '../workflows/webhook/contract.ts';
 
 const DEADLINE_MS = 10_000;
@@ -26,7 +28,10 @@ export class TemporalHistories implements ErasableHistories {
     const newest = await this.#newest(ref);
     const own: Info[] = newest === null ? listed : [...listed, newest];
     const webhooks = await this.#webhooks(ref, own);
-    const byRun = new Map([...own, ...webhooks].map((info) => [info.runId, info]));
+    const results = await this.#list(
+      `WorkflowId STARTS_WITH ${quoted(webhookWorkflowId(ref.tenant, resultsMessages(ref)))}`,
+    );
+    const byRun = new Map([...own, ...webhooks, ...results].map((info) => [info.runId, info]));
     return [...byRun.values()].map((info) => runOf(info, id));
   }
 

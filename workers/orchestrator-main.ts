@@ -14,6 +14,7 @@ import { createScaling } from '../activities/scaling.ts';
 import type { ClusterPool, PoolWish } from '../activities/scaling.ts';
 import { createTranscripts } from '../activities/transcript.ts';
 import { createWebhooks } from '../activities/webhook.ts';
+import { TemporalSessions } from '../gateway/temporal/sessions.ts';
 import { AudioLog } from '../infra/audio-log.ts';
 import { openCluster } from '../infra/cluster/open.ts';
 import { ConfigError, mostLocalWorkers } from '../infra/config.ts';
@@ -32,7 +33,7 @@ import type { Policy } from '../workflows/pool/policy.ts';
 import { DELIVERY_QUEUE } from '../workflows/webhook/contract.ts';
 import { TemporalBatchHistories } from './batch-histories.ts';
 import { TemporalHistories } from './histories.ts';
-import { foreignBody } from './foreign-body.ts';
+import { foreignBody, foreignResults } from './foreign-body.ts';
 import { PoolStatistics } from './pool-statistics.ts';
 import { configurePools, policiesOf } from './pools.ts';
 import { isDisabled } from './receivers.ts';
@@ -76,6 +77,7 @@ async function openScaling(config: Config, client: Client) {
 /** What speaks to addresses that clients have named. */
 function openOutbound(config: Config, objects: ObjectStore, client: Client) {
   const guard = new OutboundGuard(config.LONGHAND_OUTBOUND_ALLOW);
+  const sessions = new TemporalSessions(client, config.LONGHAND_TEMPORAL_DEADLINE_MS);
   const http = new OutboundHttp(guard, config.LONGHAND_UPLOAD_STALL_MS);
   const fetching = createFetching({
     http,
@@ -90,6 +92,7 @@ function openOutbound(config: Config, objects: ObjectStore, client: Client) {
     isDisabled: (tenant, receiver) => isDisabled(client, tenant, receiver),
     timeoutMs: config.LONGHAND_WEBHOOK_TIMEOUT_MS,
     foreignBody: (form, tenant, event) => foreignBody(objects, form, tenant, event),
+    foreignResults: (args) => foreignResults(sessions, objects, args),
   });
   return { fetching, webhooks, close: () => http.close() };
 }

@@ -2,7 +2,7 @@
  * What every process agrees on: words of a session, ids, task queues, and the names and payloads of updates, signals
  * and queries. Plain JSON only: all of it crosses a process or lives in a workflow's history.
  */
-import type { WebhookTarget } from './webhook/contract.ts';
+import type { ResultsReceiver, WebhookTarget } from './webhook/contract.ts';
 
 /** A session's name. `id` is chosen by the client or generated; both parts match {@link NAME_PATTERN}. */
 export interface SessionRef {
@@ -209,6 +209,8 @@ export interface SessionSpec {
 export interface LiveInput extends SessionSpec {
   readonly kind: 'live';
   readonly audio: AudioFormat;
+  /** Absent: nobody. */
+  readonly results?: ResultsReceiver;
 }
 
 /** One stretch of a file's audio log, transcribed on its own. `toByte` is exclusive. */
@@ -308,6 +310,7 @@ export const WORKFLOW = {
   retention: 'retention',
   pool: 'pool',
   webhook: 'webhook',
+  results: 'results',
   receiver: 'receiver',
 } as const;
 

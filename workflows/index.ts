@@ -9,4 +9,5 @@ export { pool } from './pool/pool.ts';
 export { session, span } from './session/session.ts';
 export { worker } from './worker.ts';
 export { receiver } from './webhook/receiver.ts';
+export { results } from './webhook/results.ts';
 export { webhook } from './webhook/webhook.ts';

@@ -18,7 +18,7 @@ import { targetOf } from '../protocol.ts';
 import type { LiveRequest } from '../protocol.ts';
 import type { Requests } from '../requests.ts';
 import { retryAfter } from '../rest/problem.ts';
-import { webhookFor } from '../webhooks/target.ts';
+import { newResultsMessage, refuseCallback, webhookFor } from '../webhooks/target.ts';
 import { Admission } from './admission.ts';
 import { ClientLink } from './client-link.ts';
 import type { SessionClient } from './session-client.ts';
@@ -153,20 +153,30 @@ export class LiveServer {
     await this.#hub(hubIdOf(input.ref), input.ref).attachClient(client, input, request);
   }
 
-  async #inputOf({ session, model, language, priority, labels, audio, webhook }: LiveRequest): Promise<LiveInput> {
+  async #inputOf(request: LiveRequest): Promise<LiveInput> {
+    const { session, model, language, priority, labels, audio } = request;
     const { tenant, weightOf, bounds } = this.#gateway.settings;
     const ref = { tenant, id: session ?? randomUUID() };
     const labelled = labels === undefined ? {} : { labels };
     const spec = { ref, model, language, priority, ...labelled, weight: weightOf(tenant), bounds };
-    return { kind: 'live', ...spec, audio, ...(await this.#webhookOf(ref, webhook)) };
+    return { kind: 'live', ...spec, audio, ...(await this.#receiversOf(ref, request)) };
   }
 
-  /** Its receiver counts when a session is new: what is wrong with it later keeps no client out. */
-  async #webhookOf(ref: SessionRef, given: string | undefined): Promise<Pick<LiveInput, 'webhook'>> {
-    return webhookFor(this.#gateway, given).catch(async (error: unknown) => {
+  /** They count when a session is new: what is wrong with them later keeps no client out. */
+  async #receiversOf(
+    ref: SessionRef,
+    { webhook, results }: LiveRequest,
+  ): Promise<Pick<LiveInput, 'webhook' | 'results'>> {
+    try {
+      if (results !== undefined) await refuseCallback(this.#gateway, results.url);
+      const told = await webhookFor(this.#gateway, webhook);
+      return results === undefined
+        ? told
+        : { ...told, results: { messageId: newResultsMessage(ref), target: results } };
+    } catch (error) {
       if (error instanceof Failure && (await this.#gateway.sessions.exists(ref))) return {};
       throw error;
-    });
+    }
   }
 
   async #worker(socket: WebSocket, query: URLSearchParams, authorization: string | undefined): Promise<void> {

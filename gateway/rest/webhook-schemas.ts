@@ -1,7 +1,7 @@
 /** What REST gives of webhooks, and what a receiver is sent: the schemas of the OpenAPI document. */
 import { extendZodWithOpenApi } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import { WEBHOOK_TYPES } from '../../workflows/webhook/contract.ts';
+import { DEAD_REASONS, MESSAGE_TYPES, WEBHOOK_TYPES } from '../../workflows/webhook/contract.ts';
 import { listParameters } from './schemas.ts';
 
 extendZodWithOpenApi(z);
@@ -15,7 +15,9 @@ export const webhookParameters = z.strictObject({
 
 const message = {
   id: z.string().describe('the `webhook-id` that the receiver is sent, the same each time'),
-  type: z.enum(WEBHOOK_TYPES),
+  type: z
+    .enum(MESSAGE_TYPES)
+    .describe('`session.results`: the results of a live session, sent one by one to the callback of a Deepgram client'),
   session: z.string(),
   url: z.string(),
   receiver: z.string().describe('name of the receiver: the same for the same address'),
@@ -54,9 +56,11 @@ export const webhookSchema = z
   .object({
     ...message,
     reason: z
-      .enum(['exhausted', 'gone', 'disabled', 'forbidden'])
+      .enum(DEAD_REASONS)
       .nullable()
-      .describe('why it is a dead letter: tried to the end, 410 just now or earlier, an address that is not spoken to'),
+      .describe(
+        'why it is a dead letter: tried to the end, 410 just now or earlier, an address that is not spoken to, a live session that was terminated',
+      ),
     nextAttemptAt: z.iso.datetime().nullable(),
     attempts: z
       .array(
@@ -69,7 +73,8 @@ export const webhookSchema = z
         }),
       )
       .describe('the latest 50, oldest first'),
-    event: webhookEventSchema.describe('the body that the receiver is sent'),
+    event: webhookEventSchema.nullable().describe('the body that the receiver is sent; null where it is sent results'),
+    results: z.int().nullable().describe('finals that the receiver has; null where it is told of the end alone'),
   })
   .openapi('Webhook');
 

@@ -64,9 +64,8 @@ async function listed(
   return { webhooks: [...page.items], nextCursor: page.cursor };
 }
 
-function shown(id: string, view: MessageView): z.input<typeof webhookSchema> {
-  const { event, url, receiver, state, reason, nextAttemptAt, attempts } = view;
-  const { type, data } = event;
-  const session = data.id;
-  return { id, type, session, url, receiver, state, reason, nextAttemptAt, attempts: [...attempts], event };
-}
+const shown = (id: string, view: MessageView): z.input<typeof webhookSchema> => ({
+  id,
+  ...view,
+  attempts: [...view.attempts],
+});

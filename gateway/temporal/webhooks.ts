@@ -38,7 +38,7 @@ export class TemporalWebhooks implements WebhooksPort {
     const ofState = state === null ? '' : ` AND LonghandState = ${quoted(state)}`;
     // A dead letter that is not kept any more cannot be sent again: it is no longer one of the list.
     const isKept = state === 'dead' ? ` AND ExecutionStatus = 'Running'` : '';
-    const which = `${ofTenant(WORKFLOW.webhook, tenant)}${ofState}${isKept}`;
+    const which = `${ofTenant([WORKFLOW.webhook, WORKFLOW.results], tenant)}${ofState}${isKept}`;
     const { rows, cursor: next } = await this.#calls.ask(() =>
       this.#visibility.page(`${which} AND ExecutionStatus != 'ContinuedAsNew'`, limit, cursor),
     );
@@ -61,7 +61,7 @@ export class TemporalWebhooks implements WebhooksPort {
   }
 
   async disabled(tenant: string, limit: number, cursor: string | null): Promise<Page<DisabledReceiver>> {
-    const which = `${ofTenant(WORKFLOW.receiver, tenant)} AND ExecutionStatus = 'Running'`;
+    const which = `${ofTenant([WORKFLOW.receiver], tenant)} AND ExecutionStatus = 'Running'`;
     const page = await this.#calls.ask(() => this.#visibility.page(which, limit, cursor));
     return { items: page.rows.map(receiverOf), cursor: page.cursor };
   }
@@ -76,8 +76,8 @@ export class TemporalWebhooks implements WebhooksPort {
   }
 }
 
-const ofTenant = (type: string, tenant: string): string =>
-  `WorkflowType = ${quoted(type)} AND LonghandTenant = ${quoted(tenant)}`;
+const ofTenant = (types: readonly string[], tenant: string): string =>
+  `WorkflowType IN (${types.map(quoted).join(', ')}) AND LonghandTenant = ${quoted(tenant)}`;
 
 /** The part of a workflow id after `webhook/<tenant>/` or `receiver/<tenant>/`. */
 const idOf = ({ workflowId }: Row): string => workflowId.split('/').at(-1) ?? '';

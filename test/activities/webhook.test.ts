@@ -4,7 +4,12 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createWebhooks, retryAfterMs } from '../../activities/webhook.ts';
 import type { WebhookPorts } from '../../activities/webhook.ts';
-import type { DeliverArgs, DeliveryOutcome } from '../../workflows/webhook/contract.ts';
+import type {
+  DeliverArgs,
+  DeliverResultsArgs,
+  DeliveryOutcome,
+  ResultsDelivery,
+} from '../../workflows/webhook/contract.ts';
 
 const SECRETS = [1, 2].map((byte) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`);
 const args: DeliverArgs = {
@@ -44,8 +49,8 @@ async function deliver(
     },
   };
   const own = { http, secrets: SECRETS, isDisabled: () => Promise.resolve(false), timeoutMs: 500 };
-  const foreignBody = () => Promise.reject(new Error('no form is asked for'));
-  const activities = createWebhooks({ ...own, foreignBody, ...ports });
+  const none = () => Promise.reject(new Error('no form is asked for'));
+  const activities = createWebhooks({ ...own, foreignBody: none, foreignResults: none, ...ports });
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
   return { outcome: await environment.run((given: DeliverArgs) => activities.deliverWebhook(given), args), sent };
 }
@@ -106,4 +111,78 @@ test.each([
   ['soon', null],
 ])('Retry-After: %s is %s ms', (header, ms) => {
   expect(retryAfterMs(header, Date.parse('2026-01-02T03:04:05Z'))).toBe(ms);
+});
+
+describe('results, one by one', () => {
+  const results: DeliverResultsArgs = {
+    ref: { tenant: 't', id: 's' },
+    messageId: args.messageId,
+    target: {
+      ...{ url: args.url, receiver: args.receiver, retryMs: [], keepMs: 1 },
+      form: { dialect: 'deepgram', method: 'PUT', request: {} },
+    },
+    ...{ told: 0, count: 3, end: null },
+  };
+  const END = { state: 'completed', reason: null, detail: null, audioMs: 1 } as const;
+
+  /** @param heartbeatDetails of an earlier try. */
+  async function deliverAll(given: Partial<DeliverResultsArgs>, statuses: number[] = [], heartbeatDetails?: unknown) {
+    const sent: Sent[] = [];
+    const beats: unknown[] = [];
+    const activities = createWebhooks({
+      http: {
+        post: (request: Sent) => {
+          sent.push(request);
+          return Promise.resolve({ status: statuses.shift() ?? 204, retryAfter: null });
+        },
+      },
+      ...{ secrets: SECRETS, timeoutMs: 500 },
+      isDisabled: (_tenant, receiver) => Promise.resolve(receiver === 'gone'),
+      foreignBody: () => Promise.reject(new Error('the end is not told')),
+      // Two at a time.
+      foreignResults: ({ told, count, end }) => {
+        const left = [...Array(count).keys()].slice(told, told + 2).map((index) => `result ${index}`);
+        return Promise.resolve(left.length === 0 && end !== null ? ['the end'] : left);
+      },
+    });
+    const environment = new MockActivityEnvironment({ heartbeatDetails }, { logger: new DefaultLogger('ERROR') });
+    environment.on('heartbeat', (details: unknown) => beats.push(details));
+    const all = { ...results, ...given };
+    const delivery = await environment.run<[], ResultsDelivery, () => Promise<ResultsDelivery>>(() =>
+      activities.deliverResults(all),
+    );
+    return { delivery, bodies: sent.map(({ body }) => body), sent, beats };
+  }
+
+  test('all there are, in order, each under an id of its own, unsigned; each is noted as soon as it is received', async () => {
+    const { delivery, bodies, sent, beats } = await deliverAll({});
+    expect(bodies).toEqual(['result 0', 'result 1', 'result 2']);
+    expect(delivery).toMatchObject({ told: 3, outcome: { kind: 'answered', status: 204 } });
+    expect(sent.map(({ headers }) => headers['webhook-id'])).toEqual([0, 1, 2].map((n) => `${args.messageId}.${n}`));
+    expect(sent[0]).toMatchObject({ url: args.url, method: 'PUT', headers: { 'content-type': 'application/json' } });
+    expect(sent[0]?.headers).not.toHaveProperty('webhook-signature');
+    expect(beats).toEqual([1, 2, 3]);
+  });
+
+  test('the end comes after all of them', async () => {
+    const { delivery, bodies } = await deliverAll({ told: 2, end: END });
+    expect(bodies).toEqual(['result 2', 'the end']);
+    expect(delivery.told).toBe(4);
+  });
+
+  test.each([500, 302, 410])('one that is answered %i holds back what comes after it', async (code) => {
+    const { delivery, bodies } = await deliverAll({}, [200, code]);
+    expect(bodies).toEqual(['result 0', 'result 1']);
+    expect(delivery).toMatchObject({ told: 1, outcome: { kind: 'answered', status: code } });
+  });
+
+  test('an orchestrator that takes over goes on behind what the one before got through', async () => {
+    expect((await deliverAll({ told: 0 }, [], 2)).bodies).toEqual(['result 2']);
+    expect((await deliverAll({ told: 2 }, [], 1)).bodies).toEqual(['result 2']);
+  });
+
+  test('a receiver that is disabled is sent nothing', async () => {
+    const { delivery, bodies } = await deliverAll({ target: { ...results.target, receiver: 'gone' } });
+    expect({ delivery, bodies }).toMatchObject({ delivery: { told: 0, outcome: { kind: 'disabled' } }, bodies: [] });
+  });
 });

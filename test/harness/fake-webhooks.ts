@@ -25,14 +25,14 @@ export class FakeWebhooks implements WebhooksPort {
     this.asked.push({ tenant, state, limit, cursor });
     const items = [...this.messages]
       .filter(([key, view]) => key.startsWith(`${tenant}/`) && (state === null || view.state === state))
-      .map(([key, { event, url, receiver, state: now }]): WebhookSummary => ({
+      .map(([key, { event, type, session, url, receiver, state: now }]): WebhookSummary => ({
         id: key.split('/')[1] ?? '',
-        type: event.type,
-        session: event.data.id,
+        type,
+        session,
         url,
         receiver,
         state: now,
-        startedAt: event.timestamp,
+        startedAt: event?.timestamp ?? '2026-01-02T03:04:05.000Z',
         endedAt: null,
       }));
     return { items: items.slice(0, limit), cursor: items.length > limit ? 'more' : null };

@@ -26,6 +26,7 @@ import { Caller, noise } from './caller.ts';
 import { postFile, wav } from './files.ts';
 import { FileServer } from './file-server.ts';
 import { giveWorkers } from './local-parent.ts';
+import { connect } from './sockets.ts';
 import { System } from './system.ts';
 import { WebhookReceiver } from './webhook-receiver.ts';
 
@@ -429,6 +430,7 @@ async function poolScaled(): Promise<void> {
 const TOLD = [
   ...['live-told', 'webhook-delivered', 'webhook-retried', 'webhook-dead', 'receiver-enabled'],
   ...['file-fetched', 'file-fetch-failed'],
+  ...['live-followed', 'results-delivered', 'results-dead'],
 ];
 
 /** The end of a short live session is told to a receiver. Answers the message's id. */
@@ -457,6 +459,31 @@ async function webhooks(system: System, receiver: WebhookReceiver): Promise<void
   await record(system, 'receiver-enabled', receiverWorkflowId('default', id));
   await send(system, 'POST', `/v1/webhooks/dead-letters/${dead}/send`);
   await recordMessage('webhook-dead', dead);
+}
+
+/** A Deepgram client's call, whose results are sent as they come. Answers the message's id. */
+async function followed(system: System, session: string, callback: string): Promise<string> {
+  const query = new URLSearchParams({ session, callback, encoding: 'linear16', sample_rate: '16000' });
+  const { socket, inbox } = await connect(`${system.url}/v1/listen?${query.toString()}`);
+  socket.send(noise(session, 2400));
+  socket.send(JSON.stringify({ type: 'CloseStream' }));
+  await inbox.closed;
+  const { webhooks: sent } = (await system.json('/v1/webhooks')) as { webhooks: { id: string; session: string }[] };
+  return sent.find((one) => one.session === session)?.id ?? '';
+}
+
+async function results(system: System, receiver: WebhookReceiver): Promise<void> {
+  const delivered = await followed(system, 'live-followed', receiver.at('/results'));
+  await record(system, 'results-delivered', webhookWorkflowId('default', delivered));
+  await recordSession(system, 'live-followed');
+  const leaves = receiver.at('/leaves', (response, times) => void response.writeHead(times === 1 ? 410 : 204).end());
+  const dead = await followed(system, 'left', leaves);
+  await until(system, `/v1/webhooks/${dead}`, ({ state }) => state === 'dead');
+  const { receivers } = (await system.json('/v1/webhooks/receivers')) as { receivers: { id: string }[] };
+  await send(system, 'POST', `/v1/webhooks/receivers/${receivers[0]?.id ?? ''}/enable`);
+  await until(system, '/v1/webhooks/receivers', (answer) => (answer['receivers'] as unknown[]).length === 0);
+  await send(system, 'POST', `/v1/webhooks/dead-letters/${dead}/send`);
+  await record(system, 'results-dead', webhookWorkflowId('default', dead));
 }
 
 async function fetched(system: System): Promise<void> {
@@ -490,6 +517,7 @@ async function recordTold(): Promise<void> {
   });
   try {
     await webhooks(system, receiver);
+    await results(system, receiver);
     await fetched(system);
   } finally {
     await system.stop();

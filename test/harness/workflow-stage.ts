@@ -53,7 +53,13 @@ import type { EraseActivities } from '../../workflows/erase/contract.ts';
 import type { RetentionActivities } from '../../workflows/retention/contract.ts';
 import type { ApplyArgs, ObserveArgs, ScalingActivities } from '../../workflows/pool/contract.ts';
 import { DELIVERY_QUEUE } from '../../workflows/webhook/contract.ts';
-import type { DeliverArgs, DeliveryActivities, DeliveryOutcome } from '../../workflows/webhook/contract.ts';
+import type {
+  DeliverArgs,
+  DeliverResultsArgs,
+  DeliveryActivities,
+  DeliveryOutcome,
+  ResultsDelivery,
+} from '../../workflows/webhook/contract.ts';
 import { attach } from '../workflows/session/given.ts';
 import { programOfWheel } from './wheel.ts';
 
@@ -79,8 +85,15 @@ export class Cast {
   fetched: FetchAnswer = { ok: true };
   /** Webhooks that were sent, each time anew. */
   readonly deliveries: DeliverArgs[] = [];
-  delivering = (_args: DeliverArgs): Promise<DeliveryOutcome> =>
+  delivering = (_args?: DeliverArgs): Promise<DeliveryOutcome> =>
     Promise.resolve({ kind: 'answered', status: 204, retryAfterMs: null, durationMs: 1 });
+  /** Results that were to be sent, each time anew. */
+  readonly results: DeliverResultsArgs[] = [];
+  deliveringResults = ({ told, count, end }: DeliverResultsArgs): Promise<ResultsDelivery> =>
+    this.delivering().then((outcome) => {
+      const isReceived = outcome.kind === 'answered' && outcome.status === 204;
+      return { told: isReceived ? count + (end === null ? 0 : 1) : told, outcome };
+    });
   stream: Stream = (_args, cancelled) => untilAborted(cancelled);
   probe: ProbeAnswer = { ok: true };
   decoded: PrepareAnswer = { ok: true, plan: { cuts: [[0]] } };
@@ -294,6 +307,11 @@ export class Stage {
       const cast = this.#of(args.event.data.id);
       cast.deliveries.push(args);
       return cast.delivering(args);
+    },
+    deliverResults: (args) => {
+      const cast = this.#of(args.ref.id);
+      cast.results.push(args);
+      return cast.deliveringResults(args);
     },
   };
 

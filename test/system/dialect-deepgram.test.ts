@@ -5,6 +5,7 @@ import { wordErrors } from '../../workers/start/word-errors.ts';
 import { noise, undisturbed } from '../harness/caller.ts';
 import { wav } from '../harness/files.ts';
 import { System } from '../harness/system.ts';
+import { until } from '../harness/until.ts';
 import { WebhookReceiver } from '../harness/webhook-receiver.ts';
 import { readSpeech } from '../speech/speech.ts';
 
@@ -20,7 +21,17 @@ beforeAll(async () => {
   system = await System.start({ models: SCRIPTED, workers: 3, settings: SETTINGS });
   systems.push(system);
 }, 120_000);
-afterAll(() => Promise.all(systems.map((each) => each.stop())), 60_000);
+const receivers: WebhookReceiver[] = [];
+afterAll(async () => {
+  await Promise.all(systems.map((each) => each.stop()));
+  for (const each of receivers) each.close();
+}, 60_000);
+
+async function receiver(): Promise<WebhookReceiver> {
+  const listening = await new WebhookReceiver().listen();
+  receivers.push(listening);
+  return listening;
+}
 
 const clientOf = (of: System) => new DeepgramClient({ apiKey: 'any', baseUrl: of.httpUrl, maxRetries: 0 });
 
@@ -31,14 +42,15 @@ interface Heard {
   readonly channel?: { readonly alternatives: readonly { readonly transcript: string }[] };
 }
 
-/** A stream of 16 kHz mono s16le by the SDK. @param speed times real time */
+/** A stream of 16 kHz mono s16le by the SDK, in real time. */
 class Stream {
   readonly heard: Heard[] = [];
   readonly #waiting: (() => void)[] = [];
   #closed: number | null = null;
 
-  async speak(of: System, session: string, audio: Buffer, speed = 1): Promise<void> {
+  async speak(of: System, session: string, audio: Buffer, more: { callback?: string } = {}): Promise<void> {
     const socket = await clientOf(of).listen.v1.connect({
+      ...more,
       model: 'nova-3',
       encoding: 'linear16',
       sample_rate: 16_000,
@@ -62,7 +74,7 @@ class Stream {
     const chunk = CHUNK_MS * BYTES_PER_MS;
     for (let at = 0; at < audio.length; at += chunk) {
       socket.sendMedia(audio.subarray(at, at + chunk));
-      await pause(CHUNK_MS / speed);
+      await pause(CHUNK_MS);
     }
     socket.sendCloseStream({ type: 'CloseStream' });
     await this.until(() => this.#closed !== null);
@@ -110,6 +122,51 @@ test('a worker that is killed, and a handover, in the middle of a stream: every 
   await system.addWorker();
 }, 60_000);
 
+/** What a callback was sent, without what came again after an orchestrator died. */
+const sentTo = (far: WebhookReceiver, path: string): Heard[] =>
+  [...new Map(far.of(path).map(({ id, text }) => [id, text])).values()].map((text) => JSON.parse(text) as Heard);
+const finalsOf = (sent: readonly Heard[]): (string | undefined)[] =>
+  sent.flatMap(({ type, channel }) => (type === 'Results' ? [channel?.alternatives[0]?.transcript] : []));
+
+test('live with a callback: each final once and in order, though worker, orchestrator and receiver fail; deleted with the session', async () => {
+  const audio = noise('deepgram-callback', 8000);
+  const far = await receiver();
+  // The third one hangs: the orchestrator that waits for its answer is killed.
+  const callback = far.at('/results', (response, times) => {
+    if (times !== 2) response.writeHead(204).end();
+  });
+  const stream = new Stream();
+  const spoken = stream.speak(system, 'called', audio, { callback });
+  await far.untilAsked('/results', 3);
+  await system.orchestrator.kill();
+  await system.orchestrator.start();
+  await (await system.workerOf('called')).kill();
+  await spoken;
+  expect(stream.closeCode).toBe(1000);
+  expect(stream.heard[0]).toEqual({ request_id: 'called' });
+  const { webhooks } = (await system.json('/v1/webhooks')) as { webhooks: { id: string; session: string }[] };
+  const [{ id } = { id: '' }, ...others] = webhooks.filter(({ session }) => session === 'called');
+  expect(others).toEqual([]);
+  const shown = await until(
+    'all is received',
+    () => system.json(`/v1/webhooks/${id}`) as Promise<{ state: string; results: number }>,
+    ({ state }) => state === 'delivered',
+  );
+  const expected = await undisturbed(audio, SEGMENT_MS);
+  expect(shown).toMatchObject({ type: 'session.results', results: expected.length, event: null, reason: null });
+  const sent = sentTo(far, '/results');
+  expect(finalsOf(sent)).toEqual(expected);
+  expect(stream.finals).toEqual(expected);
+  expect(sent.at(-1)).toMatchObject({ type: 'Metadata', request_id: 'called', duration: 8, channels: 1 });
+  // No result comes before the one before it was received.
+  const order = far.of('/results').map(({ id: message }) => Number(message.split('.')[1]));
+  expect(order).toEqual(order.toSorted((a, b) => a - b));
+  const erased = await fetch(`${system.httpUrl}/v1/sessions/called`, { method: 'DELETE' });
+  expect(erased.status).toBe(204);
+  expect((await fetch(`${system.httpUrl}/v1/webhooks/${id}`)).status).toBe(404);
+  await system.addWorker();
+}, 90_000);
+
 describe('pre-recorded', () => {
   const audio = noise('deepgram-file', 5000);
   const expected = async () => (await undisturbed(audio, SEGMENT_MS)).join(' ');
@@ -151,7 +208,7 @@ describe('pre-recorded', () => {
 
   test('audio at an address, and the result sent to one: received once it answers, unsigned, in Deepgram’s form', async () => {
     const text = await expected();
-    const far = await new WebhookReceiver().listen();
+    const far = await receiver();
     far.at('/talk.wav', (response) => void response.end(wav(audio)));
     const callback = far.at('/hook');
     const begun = await clientOf(system)
@@ -174,7 +231,6 @@ describe('pre-recorded', () => {
       .withRawResponse();
     const [failed] = await far.untilAsked('/failed');
     expect(JSON.parse(failed?.text ?? '')).toMatchObject({ err_code: 'Bad Request', ...data });
-    far.close();
   }, 60_000);
 
   test('what is no audio is a bad request', async () => {

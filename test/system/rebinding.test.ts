@@ -3,6 +3,7 @@ import { noise } from '../harness/caller.ts';
 import { FileServer } from '../harness/file-server.ts';
 import { finishedFile, postFile, wav } from '../harness/files.ts';
 import { NameServer } from '../harness/name-server.ts';
+import { connect } from '../harness/sockets.ts';
 import { System } from '../harness/system.ts';
 import { until } from '../harness/until.ts';
 import { WebhookReceiver } from '../harness/webhook-receiver.ts';
@@ -118,4 +119,19 @@ test('a receiver: taken when it is given, given up at the connection, and told n
   expect(await toldOf('hooked', 'dead')).toMatchObject({ state: 'dead', reason: 'forbidden' });
   expect(names.timesOf('hooks.example')).toBe(2);
   expect(receiver.of('/rebound')).toEqual([]);
+});
+
+test('where the results of a Deepgram client’s call are to go: the same', async () => {
+  names.name('called.example', PUBLIC, INSIDE);
+  const callback = encodeURIComponent(by('called.example', receiver.at('/called')));
+  const { socket, inbox } = await connect(
+    `${system.url}/v1/listen?session=called&encoding=linear16&sample_rate=16000&callback=${callback}`,
+  );
+  socket.send(noise('called', 800));
+  socket.send(JSON.stringify({ type: 'CloseStream' }));
+  expect(await inbox.closed).toMatchObject({ code: 1000 });
+  expect(inbox.ofType('Results').length).toBeGreaterThan(0);
+  expect(await toldOf('called', 'dead')).toMatchObject({ state: 'dead', reason: 'forbidden', results: 0 });
+  expect(names.timesOf('called.example')).toBe(2);
+  expect(receiver.of('/called')).toEqual([]);
 });

@@ -38,6 +38,7 @@ test('every workflow is among them, a session of several runs, and every outcome
     'lanes',
     'pool',
     'receiver',
+    'results',
     'retention',
     'session',
     'span',

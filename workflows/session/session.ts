@@ -56,6 +56,7 @@ import { carriedState, evolve, initialState } from './state.ts';
 import type { Phase, StreamState } from './state.ts';
 import { repairHoles } from '../spans.ts';
 import { announceEnd } from '../webhook/announce.ts';
+import { tellResults } from '../webhook/tell-results.ts';
 
 const attachUpdate = defineUpdate<AttachAnswer, [Attach]>(UPDATE.attach);
 const commitUpdate = defineUpdate<CommitAnswer, [Commit]>(UPDATE.commit);
@@ -442,13 +443,18 @@ async function runUncut(run: StreamRun): Promise<'ended' | 'rotate'> {
   }
 }
 
-async function runStream(input: StreamInput, run: StreamRun): Promise<SessionResult> {
+/** @param ended tells who is to know. */
+async function runStream(
+  input: StreamInput,
+  run: StreamRun,
+  ended: (result: SessionResult) => Promise<void>,
+): Promise<SessionResult> {
   serve(run);
   show(run);
   // The run before may have left one unfinished; while too much waits for it no commit comes that would begin another.
   run.checkpointWhenDue();
   const how = await runUncut(run);
-  if (how === 'ended' && input.kind === 'live') await announceEnd(input, resultOf(run.state, input));
+  if (how === 'ended') await ended(resultOf(run.state, input));
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   if (how === 'rotate') {
     return await continueAsNew<(input: StreamInput, state: StreamState) => Promise<SessionResult>>(input, run.state);
@@ -462,12 +468,16 @@ export function session(input: LiveInput, carried?: StreamState): Promise<Sessio
   const run = new StreamRun(input, carried);
   listen(run, input.audio);
   beside(watchTime(run));
-  return runStream(input, run);
+  const telling = tellResults(input, carried === undefined, () => run.state.nextIndex);
+  return runStream(input, run, async (result) => {
+    await announceEnd(input, result);
+    await telling.end(result);
+  });
 }
 
 /** One span of a file, by the same code as live audio. */
 export function span(input: SpanInput, carried?: StreamState): Promise<SessionResult> {
-  return runStream(input, new StreamRun(input, carried));
+  return runStream(input, new StreamRun(input, carried), () => Promise.resolve());
 }
 
 /** The one span of a file, in the file's own workflow: by the same code. */

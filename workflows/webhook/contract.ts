@@ -1,7 +1,8 @@
 /**
- * Webhooks: what is said of a session's end, to whom, and what became of it. Plain JSON: all of it lives in a workflow's
- * history. The secret that signs is in none of it.
+ * Webhooks: what is said of a session's end, or of its results as they come, to whom, and what became of it. Plain JSON: all
+ * of it lives in a workflow's history. The secret that signs is in none of it.
  */
+import type { SessionRef, SessionResult } from '../contract.ts';
 
 /** Task queue of the orchestrator for what is sent to receivers: slow ones hold nothing else up. */
 export const DELIVERY_QUEUE = 'orchestrator.deliver';
@@ -41,6 +42,10 @@ export interface ForeignForm {
 
 export const WEBHOOK_TYPES = ['session.completed', 'session.failed', 'session.cancelled'] as const;
 export type WebhookType = (typeof WEBHOOK_TYPES)[number];
+
+/** A message tells of a session's end; or it is all results of a live session, sent one by one. */
+export const MESSAGE_TYPES = [...WEBHOOK_TYPES, 'session.results'] as const;
+export type MessageType = (typeof MESSAGE_TYPES)[number];
 
 /** The body of a message. Thin: what was said is read from the session, by who may. */
 export interface WebhookEvent {
@@ -82,6 +87,40 @@ export interface DeliverArgs {
   readonly form?: ForeignForm;
 }
 
+/** Who is sent the results of a live session as they come, one by one and in order; part of its input. */
+export interface ResultsReceiver {
+  /** Matches {@link MESSAGE_ID_PATTERN}. */
+  readonly messageId: string;
+  readonly target: WebhookTarget & { readonly form: ForeignForm };
+}
+
+export interface ResultsInput extends ResultsReceiver {
+  readonly ref: SessionRef;
+  /** A session of which nothing was heard for so long, in milliseconds, has ended without a word. */
+  readonly maxSessionMs: number;
+}
+
+export type SessionEnd = Pick<SessionResult, 'state' | 'reason' | 'detail' | 'audioMs'>;
+
+/** Signal `news`, which may be late or come twice: so many finals are committed; `end` once no more come. */
+export interface ResultsNews {
+  readonly count: number;
+  readonly end: SessionEnd | null;
+}
+export const NEWS = 'news';
+
+export interface DeliverResultsArgs extends ResultsReceiver, ResultsNews {
+  readonly ref: SessionRef;
+  /** Results that are received: finals, and after all of them the end. */
+  readonly told: number;
+}
+
+/** How far it came, and with what the last attempt ended. */
+export interface ResultsDelivery {
+  readonly told: number;
+  readonly outcome: DeliveryOutcome;
+}
+
 /** What came of sending it once. */
 export type DeliveryOutcome = { readonly durationMs: number } & (
   | {
@@ -101,10 +140,13 @@ export type DeliveryOutcome = { readonly durationMs: number } & (
 /** On {@link DELIVERY_QUEUE}. */
 export interface DeliveryActivities {
   deliverWebhook(args: DeliverArgs): Promise<DeliveryOutcome>;
+  /** Sends one result after the other, until there is none or one is not received. */
+  deliverResults(args: DeliverResultsArgs): Promise<ResultsDelivery>;
 }
 
-/** Why a message is a dead letter. */
-export type DeadReason = 'exhausted' | 'gone' | 'disabled' | 'forbidden';
+/** Why a message is a dead letter; `unfinished`: its session was terminated in Temporal, and said no more. */
+export const DEAD_REASONS = ['exhausted', 'gone', 'disabled', 'forbidden', 'unfinished'] as const;
+export type DeadReason = (typeof DEAD_REASONS)[number];
 
 /** One time that it was sent, or was to be. */
 export interface DeliveryAttempt {
@@ -129,7 +171,12 @@ export interface MessageView {
   readonly attempts: readonly DeliveryAttempt[];
   readonly url: string;
   readonly receiver: string;
-  readonly event: WebhookEvent;
+  readonly type: MessageType;
+  readonly session: string;
+  /** Null: results, which are made when they are sent. */
+  readonly event: WebhookEvent | null;
+  /** Results that the receiver has; null: it is told of the end alone. */
+  readonly results: number | null;
 }
 
 /** Update `sendAgain`: refused with {@link NOT_DEAD} unless the message is a dead letter. */
@@ -150,7 +197,7 @@ export const ENABLE = 'enable';
 
 /** What lists show of a message, from its memo. */
 export interface MessageMemo {
-  readonly type: WebhookType;
+  readonly type: MessageType;
   readonly session: string;
   readonly url: string;
   readonly receiver: string;

@@ -1,5 +1,5 @@
 /** The course of one message: when it is sent again, and when it is given up. Pure. */
-import type { DeadReason, DeliveryAttempt, DeliveryOutcome, MessageView, WebhookInput } from './contract.ts';
+import type { DeadReason, DeliveryAttempt, DeliveryOutcome, MessageView } from './contract.ts';
 
 export type DeliveryPhase =
   | { readonly name: 'pending'; readonly atMs: number }
@@ -34,7 +34,7 @@ export const initialDelivery = (nowMs: number): DeliveryState => ({
   attempts: [],
 });
 
-/** A dead letter is sent again: a whole row of attempts, the first at once. */
+/** A whole row of attempts, the first at once: for a dead letter that is sent again, or for what comes next. */
 export const sentAgain = (state: DeliveryState, nowMs: number): DeliveryState => ({
   ...initialDelivery(nowMs),
   attempts: state.attempts,
@@ -84,7 +84,7 @@ function throttledMs(outcome: DeliveryOutcome, gapMs: number): number {
   return outcome.retryAfterMs === null ? gapMs : Math.min(outcome.retryAfterMs, MAX_RETRY_AFTER_MS);
 }
 
-const isSuccess = (status: number): boolean => status >= 200 && status <= 299;
+export const isSuccess = (status: number): boolean => status >= 200 && status <= 299;
 
 function attemptOf({ attempts }: DeliveryState, outcome: DeliveryOutcome, startMs: number): DeliveryAttempt {
   const number = (attempts.at(-1)?.number ?? 0) + 1;
@@ -111,14 +111,13 @@ function detailOf(outcome: DeliveryOutcome): string | null {
   }
 }
 
-export function messageView({ target, event }: WebhookInput, { phase, attempts }: DeliveryState): MessageView {
-  return {
-    state: phase.name,
-    reason: phase.name === 'dead' ? phase.reason : null,
-    nextAttemptAt: phase.name === 'pending' ? new Date(phase.atMs).toISOString() : null,
-    attempts,
-    url: target.url,
-    receiver: target.receiver,
-    event,
-  };
-}
+/** What there is to see of a delivery, whatever it delivers. */
+export const deliveryView = ({
+  phase,
+  attempts,
+}: DeliveryState): Pick<MessageView, 'state' | 'reason' | 'nextAttemptAt' | 'attempts'> => ({
+  state: phase.name,
+  reason: phase.name === 'dead' ? phase.reason : null,
+  nextAttemptAt: phase.name === 'pending' ? new Date(phase.atMs).toISOString() : null,
+  attempts,
+});

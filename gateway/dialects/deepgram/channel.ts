@@ -3,8 +3,9 @@ import type { PartialMessage } from '../../../workflows/audio-plane.ts';
 import type { SessionTalk } from '../dialect.ts';
 import type { FinalMessage, ServerMessage } from '../../protocol.ts';
 import type { ListenRequest } from './live-request.ts';
-import { alternativeOf, modelInfo, modelUuid, seconds, transcriptOf } from './words.ts';
-import type { Alternative } from './words.ts';
+import { resultsMessage } from './messages.ts';
+import type { Result } from './messages.ts';
+import { alternativeOf, seconds, transcriptOf } from './words.ts';
 
 /** What a channel needs of the connection. */
 export interface ChannelEvents {
@@ -16,14 +17,6 @@ export interface ChannelEvents {
 const FINALIZE_SLACK_MS = 100;
 /** A recogniser that has heard all, and makes no final for so long, has none to make. */
 const FINALIZE_GRACE_MS = 1000;
-
-interface Results {
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly alternative: Alternative;
-  readonly isFinal: boolean;
-  readonly fromFinalize?: boolean;
-}
 
 export class Channel implements SessionTalk {
   readonly #place: readonly [index: number, count: number];
@@ -125,28 +118,11 @@ export class Channel implements SessionTalk {
     this.#results({ startMs, endMs, alternative, isFinal: true, ...(asked ? { fromFinalize: true } : {}) });
   }
 
-  #results({ startMs, endMs, alternative, isFinal, fromFinalize = false }: Results): void {
+  #results(result: Result): void {
     const { id, echo, warnings } = this.#request;
-    const warned = this.#hasWarned || warnings.length === 0 ? {} : { warnings };
+    const about = { requestId: id, model: this.#model, place: this.#place, echo };
+    this.#events.send(resultsMessage({ ...about, warnings: this.#hasWarned ? [] : warnings }, result));
     this.#hasWarned = true;
-    this.#events.send({
-      type: 'Results',
-      channel_index: this.#place,
-      duration: seconds(endMs - startMs),
-      start: seconds(startMs),
-      is_final: isFinal,
-      // Longhand's finals end where an utterance does.
-      speech_final: isFinal,
-      ...(isFinal ? { from_finalize: fromFinalize } : {}),
-      channel: { alternatives: [alternative] },
-      metadata: {
-        request_id: id,
-        model_info: modelInfo(this.#model),
-        model_uuid: modelUuid(this.#model),
-        ...echo,
-        ...warned,
-      },
-    });
   }
 
   #speechStarted(startMs: number): void {

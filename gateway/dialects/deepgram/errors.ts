@@ -58,5 +58,13 @@ export function errorBody(failure: Failure, requestId: string): ErrorBody {
   return { err_code: code, err_msg: `${says}: ${message}`, request_id: requestId };
 }
 
+/** What is told of a failure while audio is live. */
+export const errorMessage = ({ type, message }: Failure, reason: string) => ({
+  type: 'Error',
+  variant: type,
+  description: message,
+  message: reason,
+});
+
 /** An error as a header may hold it: one line of ASCII, not endless. */
 export const headerText = (text: string): string => text.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 500);

@@ -3,6 +3,7 @@ import type { ChannelMode } from '../../../workflows/contract.ts';
 import { Failure } from '../../failures.ts';
 import { MAX_CHANNELS } from '../../protocol.ts';
 import type { Catalogue, Choice } from '../../protocol.ts';
+import { callbackOf } from './callback.ts';
 import type { CallbackAddress } from './callback.ts';
 import { chooseFor } from './choice.ts';
 import type { RawSamples } from './file-body.ts';
@@ -38,14 +39,6 @@ export function readFileRequest(query: URLSearchParams, catalogue: Catalogue): F
     callback: callbackOf(parameters),
     options: listenOptions(parameters, [...parameters.warnings, ...warnings]),
   };
-}
-
-function callbackOf(parameters: Parameters): CallbackAddress | null {
-  const url = parameters.text('callback');
-  const method = parameters.text('callback_method')?.toUpperCase() ?? 'POST';
-  if (url !== null) return { url, method: method === 'PUT' ? 'PUT' : 'POST' };
-  if (parameters.text('callback_method') === null) return null;
-  throw new Failure('invalid_parameter', 'callback_method: only with callback');
 }
 
 /** Without a sample rate `encoding` is a hint at what the file itself says. */

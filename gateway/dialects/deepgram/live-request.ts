@@ -5,6 +5,8 @@ import { NAME_PATTERN } from '../../../workflows/contract.ts';
 import { Failure } from '../../failures.ts';
 import { MAX_CHANNELS, SAMPLE_RATES, shown } from '../../protocol.ts';
 import type { Catalogue, Choice } from '../../protocol.ts';
+import { liveCallbackOf } from './callback.ts';
+import type { CallbackAddress } from './callback.ts';
 import { chooseFor } from './choice.ts';
 import { RAW_ENCODINGS, readParameters } from './parameters.ts';
 import type { Parameters, RawEncoding, Warning } from './parameters.ts';
@@ -17,6 +19,8 @@ export interface ListenRequest {
   /** Finals the client already has. */
   readonly index: number;
   readonly audio: LiveAudio;
+  /** Where finals are sent besides; null: nowhere. */
+  readonly callback: CallbackAddress | null;
   readonly telling: Telling;
   /** Given back with all that is told: `tags` and `extra`, as far as there are any. */
   readonly echo: object;
@@ -58,6 +62,7 @@ export function readListenRequest(query: URLSearchParams, catalogue: Catalogue):
     choice,
     index: parameters.number('index') ?? 0,
     audio: audioOf(parameters),
+    callback: liveCallbackOf(parameters),
     telling: {
       interim: parameters.isOn('interim_results'),
       punctuate: parameters.isOn('punctuate') || parameters.isOn('smart_format'),

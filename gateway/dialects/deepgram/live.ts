@@ -3,18 +3,19 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { LiveDecodersPort } from '../../audio/container.ts';
 import type { Failure } from '../../failures.ts';
 import type { Gateway } from '../../ports.ts';
-import type { ServerMessage } from '../../protocol.ts';
+import type { LiveRequest, ServerMessage } from '../../protocol.ts';
 import type { Closing, Conversation, Dialect, Handshake, Line, Meeting, SessionLine } from '../dialect.ts';
 import type { AudioPath } from './audio-path.ts';
 import { Channel } from './channel.ts';
 import { parseListenMessage } from './client-messages.ts';
+import { callbackTarget } from './callback.ts';
 import { ContainerPath } from './container-path.ts';
 import { credentialOf } from './credentials.ts';
-import { errorBody, headerText } from './errors.ts';
+import { errorBody, errorMessage, headerText } from './errors.ts';
 import { formatOf, readListenRequest } from './live-request.ts';
 import type { ListenRequest } from './live-request.ts';
+import { metadataMessage } from './messages.ts';
 import { rawPath } from './raw-audio.ts';
-import { seconds } from './words.ts';
 
 export const LISTEN_PATH = '/v1/listen';
 
@@ -24,7 +25,7 @@ const IDLE_REASON =
   'Deepgram did not receive audio data or a text message within the timeout window. See https://dpgr.am/net0001';
 
 /** What is needed of the gateway. */
-type Needs = Pick<Gateway, 'decoders'> & { readonly settings: Pick<Gateway['settings'], 'catalogue'> };
+type Needs = Pick<Gateway, 'decoders'> & { readonly settings: Pick<Gateway['settings'], 'catalogue' | 'webhooks'> };
 
 export const deepgramDialect = (gateway: Needs): Dialect => ({
   path: LISTEN_PATH,
@@ -42,7 +43,7 @@ function meet({ query, headers, protocols }: Handshake, { settings, decoders }: 
   return {
     ...(protocol === null ? {} : { protocol }),
     headers: { 'dg-request-id': request.id },
-    converse: (line) => new LiveListen(line, request, decoders),
+    converse: (line) => new LiveListen(line, request, decoders, settings),
   };
 }
 
@@ -51,6 +52,7 @@ const BYTES_PER_SAMPLE = { s16le: 2, mulaw: 1, alaw: 1 } as const;
 class LiveListen implements Conversation {
   readonly #line: Line;
   readonly #request: ListenRequest;
+  readonly #settings: Needs['settings'];
   readonly #channels: readonly Channel[];
   readonly #path: AudioPath;
   readonly #sha256 = createHash('sha256');
@@ -62,8 +64,9 @@ class LiveListen implements Conversation {
   #doneChannels = 0;
   #audioMs = 0;
 
-  constructor(line: Line, request: ListenRequest, decoders: LiveDecodersPort) {
+  constructor(line: Line, request: ListenRequest, decoders: LiveDecodersPort, settings: Needs['settings']) {
     this.#line = line;
+    this.#settings = settings;
     this.#request = request;
     const { audio } = request;
     const count = audio.multichannel ? audio.channels : 1;
@@ -80,14 +83,16 @@ class LiveListen implements Conversation {
   }
 
   begin(): void {
-    const { id, choice, index, audio } = this.#request;
+    const { id, choice, index, audio, callback } = this.#request;
+    // As Deepgram's: what comes of the audio is told elsewhere; here it is told besides.
+    if (callback !== null) this.#send({ request_id: id });
     const asked = { ...choice, index, attempt: null, audio: formatOf(audio) };
     if (this.#channels.length === 1) {
-      this.#line.open({ ...asked, session: id });
+      this.#line.open({ ...asked, session: id, ...this.#callback(0) });
       this.#sessions = [this.#line];
     } else {
       this.#sessions = this.#channels.map((channel, i) =>
-        this.#line.join({ ...asked, session: channelSession(id, i) }, channel),
+        this.#line.join({ ...asked, session: channelSession(id, i), ...this.#callback(i) }, channel),
       );
     }
     this.#heardAtMs = performance.now();
@@ -124,7 +129,7 @@ class LiveListen implements Conversation {
 
   fail(failure: Failure): Closing {
     const closing = closingOf(failure);
-    this.#send({ type: 'Error', variant: failure.type, description: failure.message, message: closing.reason });
+    this.#send(errorMessage(failure, closing.reason));
     return closing;
   }
 
@@ -132,6 +137,16 @@ class LiveListen implements Conversation {
     if (this.#idleTimer !== null) clearInterval(this.#idleTimer);
     this.#path.close?.();
     for (const channel of this.#channels) channel.close();
+  }
+
+  /** Where a channel's results go, besides the client itself. */
+  #callback(channel: number): Pick<LiveRequest, 'results'> {
+    const { id, choice, callback, telling, echo, warnings } = this.#request;
+    if (callback === null) return {};
+    const place = [channel, this.#channels.length] as const;
+    const about = { requestId: id, model: choice.model, place, echo, warnings };
+    const request = { about, created: this.#created, punctuate: telling.punctuate };
+    return { results: callbackTarget({ settings: this.#settings }, callback, request) };
   }
 
   #openPath(decoders: LiveDecodersPort): AudioPath {
@@ -190,17 +205,9 @@ class LiveListen implements Conversation {
     this.#audioMs = Math.max(this.#audioMs, audioMs);
     if (this.#doneChannels < this.#channels.length) return;
     const { id, echo, warnings } = this.#request;
-    this.#send({
-      type: 'Metadata',
-      transaction_key: 'deprecated',
-      request_id: id,
-      sha256: this.#sha256.digest('hex'),
-      created: this.#created,
-      duration: seconds(this.#audioMs),
-      channels: this.#channels.length,
-      ...echo,
-      ...(warnings.length === 0 ? {} : { warnings }),
-    });
+    const sha256 = this.#sha256.digest('hex');
+    const facts = { sha256, created: this.#created, audioMs: this.#audioMs, channels: this.#channels.length };
+    this.#send(metadataMessage({ requestId: id, echo, warnings }, facts));
   }
 
   #checkIdle(): void {

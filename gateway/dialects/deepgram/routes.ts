@@ -16,8 +16,8 @@ import { isJson, readJson } from '../../rest/json-body.ts';
 import { refuseOtherMethods } from '../../rest/methods.ts';
 import { refuseLargeBody, storeUpload } from '../../rest/stored-upload.ts';
 import { patience, waitedTranscript } from '../../rest/waiting.ts';
-import { webhookFor } from '../../webhooks/target.ts';
-import { callbackTarget, refuseCallback } from './callback.ts';
+import { refuseCallback, webhookFor } from '../../webhooks/target.ts';
+import { callbackTarget } from './callback.ts';
 import { REQUEST_ID, deepgramErrorHandler, sendError } from './error-handler.ts';
 import { FileBody } from './file-body.ts';
 import { readFileRequest } from './file-request.ts';
@@ -81,7 +81,7 @@ async function listen(gateway: Gateway, ending: AbortSignal, request: Request, r
   if (ending.aborted) throw new Failure('shutting_down', 'this gateway ends: ask again');
   const asked = readFileRequest(targetOf(request.url).query, gateway.settings.catalogue);
   response.setHeader(REQUEST_ID, asked.id);
-  if (asked.callback !== null) await refuseCallback(gateway, asked.callback);
+  if (asked.callback !== null) await refuseCallback(gateway, asked.callback.url);
   const { ref, facts } = await begin(gateway, request, asked);
   if (asked.callback !== null) {
     response.json({ request_id: asked.id });

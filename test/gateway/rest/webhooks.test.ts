@@ -205,6 +205,9 @@ const message = (state: MessageView['state']): MessageView => ({
   attempts: [{ number: 1, at: '2026-01-02T03:04:05.000Z', durationMs: 3, status: 500, detail: 'answered 500' }],
   url: HOOK,
   receiver: RECEIVER,
+  type: 'session.completed',
+  session: 's',
+  results: null,
   event: {
     type: 'session.completed',
     timestamp: '2026-01-02T03:04:05.000Z',

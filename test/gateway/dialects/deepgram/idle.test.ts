@@ -32,13 +32,14 @@ function begun() {
     },
   };
   const catalogue = { defaultModel: 'en', models: { en: { languages: ['en'] } }, aliases: {} };
+  const webhooks = { defaultUrl: null, isSigned: false, retryMs: [], keepMs: 0 };
   const decoders: LiveDecodersPort = {
     open: () => {
       throw new Error('nothing is decoded here');
     },
   };
   const query = new URLSearchParams('encoding=linear16&sample_rate=16000');
-  const conversation = deepgramDialect({ settings: { catalogue }, decoders })
+  const conversation = deepgramDialect({ settings: { catalogue, webhooks }, decoders })
     .meet({ path: '/v1/listen', query, headers: {}, protocols: [] })
     .converse(line);
   conversation.begin();

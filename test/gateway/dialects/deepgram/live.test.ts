@@ -9,7 +9,11 @@ import { join } from 'node:path';
 import { DeepgramClient } from '@deepgram/sdk';
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
+import { deepgramEnd, deepgramResult } from '../../../../gateway/dialects/deepgram/callback.ts';
+import type { LiveCallbackRequest } from '../../../../gateway/dialects/deepgram/callback.ts';
 import type { Segment } from '../../../../workflows/contract.ts';
+import { MESSAGE_ID_PATTERN } from '../../../../workflows/webhook/contract.ts';
+import type { ResultsReceiver, SessionEnd } from '../../../../workflows/webhook/contract.ts';
 import { Edge } from '../../../harness/edge.ts';
 import type { Worker } from '../../../harness/edge.ts';
 import { encode } from '../../../harness/encode.ts';
@@ -423,6 +427,73 @@ describe('who comes', () => {
   });
 });
 
+describe('a callback', () => {
+  const CALLBACK = 'callback=https://93.184.215.14/hook&callback_method=put';
+  const resultsOf = (id: string): ResultsReceiver | undefined => edge.sessions.input(id).results;
+  const formOf = (id: string): LiveCallbackRequest => resultsOf(id)?.target.form.request as LiveCallbackRequest;
+  const END: SessionEnd = { state: 'completed', reason: null, detail: null, audioMs: 2500 };
+
+  test('the session knows where its results go and how they are written; the client is told besides', async () => {
+    const client = await dial(`${RAW}&session=s&${CALLBACK}&punctuate=true&tag=a&keyterm=x`);
+    const worker = await workerOf('s');
+    expect(client.inbox.messages[0]).toEqual({ request_id: 's' });
+    expect(resultsOf('s')).toMatchObject({
+      messageId: expect.stringMatching(MESSAGE_ID_PATTERN) as string,
+      target: {
+        url: 'https://93.184.215.14/hook',
+        retryMs: Array.from({ length: 10 }, (_, i) => (i + 1) * 30_000),
+        form: { dialect: 'deepgram', method: 'PUT' },
+      },
+    });
+    const said = final(0, 'Hello there.', 500, 1500);
+    commit('s', worker, said);
+    const told = await client.inbox.next<Results>('Results');
+    // What the callback is sent is what the client is told.
+    expect(deepgramResult(formOf('s'), said)).toEqual(told);
+    expect(told.metadata.warnings).toMatchObject([{ parameter: 'keyterm' }]);
+    expect(deepgramResult(formOf('s'), { ...said, index: 1 })).not.toHaveProperty('metadata.warnings');
+    expect(deepgramEnd(formOf('s'), END)).toMatchObject({
+      ...{ type: 'Metadata', request_id: 's', sha256: null, duration: 2.5, channels: 1, tags: ['a'] },
+      warnings: [{ parameter: 'keyterm' }],
+    });
+    const failed: SessionEnd = { ...END, state: 'failed', reason: 'engine_failed', detail: 'it failed' };
+    expect(deepgramEnd(formOf('s'), failed)).toEqual({
+      ...{ type: 'Error', variant: 'engine_failed', description: 'it failed', message: 'engine_failed: it failed' },
+    });
+  });
+
+  test('each channel’s session tells its own, by its number', async () => {
+    await dial(`${RAW}&session=two&channels=2&multichannel=true&${CALLBACK}`);
+    await edge.sessions.until('two.ch1', (state) => state.client !== null);
+    expect(deepgramResult(formOf('two.ch1'), final(0, 'right', 0, 500))).toMatchObject({ channel_index: [1, 2] });
+    expect(deepgramEnd(formOf('two'), END)).toMatchObject({ channels: 2, channel_index: [0, 2] });
+    expect(resultsOf('two')?.messageId).not.toBe(resultsOf('two.ch1')?.messageId);
+  });
+
+  test('an address that may not be spoken to closes the connection and says so, and no session begins', async () => {
+    const client = await dial(`${RAW}&session=inside&callback=http://10.0.0.1/hook`);
+    expect(await client.inbox.closed).toMatchObject({ code: 1008 });
+    expect(client.inbox.ofType('Error')).toMatchObject([
+      {
+        variant: 'invalid_parameter',
+        description: expect.stringContaining('callback: the address leads to an address that is not public') as string,
+      },
+    ]);
+    expect(edge.sessions.asked.filter(({ what }) => what === 'attach')).toEqual([]);
+  });
+
+  test('a client that comes again is let in whatever its callback: that of the first time counts', async () => {
+    const first = await dial(`${RAW}&session=again&${CALLBACK}`);
+    await edge.sessions.until('again', (state) => state.client !== null);
+    const { messageId } = resultsOf('again') as ResultsReceiver;
+    first.socket.terminate();
+    const next = await dial(`${RAW}&session=again&callback=http://10.0.0.1/hook`);
+    await edge.sessions.until('again', (state) => state.generation === 2);
+    expect(next.inbox.ofType('Error')).toEqual([]);
+    expect(resultsOf('again')?.messageId).toBe(messageId);
+  });
+});
+
 describe('what should not come', () => {
   test.each([
     ['encoding=pcm', 'encoding: "pcm" is not one of linear16, linear32'],
@@ -434,7 +505,13 @@ describe('what should not come', () => {
     [`${RAW}&interim_results=yes`, 'interim_results: "yes" is not true or false'],
     [`${RAW}&diarize=true`, 'diarize: not supported: speakers are not told apart'],
     [`${RAW}&redact=pci&redact=ssn`, 'redact: not supported'],
-    [`${RAW}&callback=https://example.org`, 'callback: not for live audio'],
+    [
+      `${RAW}&callback=wss://example.org`,
+      'callback: "wss://example.org" is no address that begins with https: or http:',
+    ],
+    [`${RAW}&callback=hooks`, 'callback: "hooks" is no address'],
+    [`${RAW}&callback_method=PUT`, 'callback_method: only with callback'],
+    [`${RAW}&callback=https://example.org&callback_method=GET`, 'callback_method: "GET" is not one of POST, PUT'],
     [`${RAW}&paragraphs=true`, 'paragraphs: not for live audio'],
     [`${RAW}&utterances=1`, 'utterances: not for live audio'],
     [`${RAW}&nonsense=1`, '"nonsense" is no parameter: one of model, language'],
