@@ -85,8 +85,10 @@ async function deliverResults(
   const { ref, messageId, target, count, end } = args;
   const untilMs = performance.now() + RESULTS_TURN_MS;
   let { told } = args;
-  if (await ports.isDisabled(ref.tenant, target.receiver))
-    return { told, outcome: { kind: 'disabled', durationMs: 0 } };
+  // Also for who takes over from this one, before anything more is received.
+  beat(told);
+  const isDisabled = await ports.isDisabled(ref.tenant, target.receiver);
+  if (isDisabled) return { told, outcome: { kind: 'disabled', durationMs: 0 } };
   for (;;) {
     for (const body of await ports.foreignResults({ ...args, told })) {
       const request = foreign(target.form, body, { 'webhook-id': `${messageId}.${told}` });

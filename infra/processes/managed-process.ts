@@ -51,7 +51,7 @@ export class ProcessError extends Error {
   override name = 'ProcessError';
 }
 
-/** Exit code by which a process says that its settings are wrong: trying again is of no use. */
+/** Exit code by which a process of ours says that its settings are wrong: trying again is of no use. Of a program in Go it is a panic. */
 export const WRONG_SETTINGS = 2;
 
 interface Exit {
@@ -136,7 +136,8 @@ export class ManagedProcess<Ready> {
         void this.#keep(run);
         return outcome.ready;
       }
-      const isFinal = attempt >= this.#policy.attempts || outcome.exit.code === WRONG_SETTINGS;
+      const isWrong = this.#spec.orphan === 'ipc' && outcome.exit.code === WRONG_SETTINGS;
+      const isFinal = attempt >= this.#policy.attempts || isWrong;
       if (isFinal || !(await this.#pause())) throw this.#failure(outcome.exit);
     }
   }

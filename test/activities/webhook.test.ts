@@ -161,7 +161,7 @@ describe('results, one by one', () => {
     expect(sent.map(({ headers }) => headers['webhook-id'])).toEqual([0, 1, 2].map((n) => `${args.messageId}.${n}`));
     expect(sent[0]).toMatchObject({ url: args.url, method: 'PUT', headers: { 'content-type': 'application/json' } });
     expect(sent[0]?.headers).not.toHaveProperty('webhook-signature');
-    expect(beats).toEqual([1, 2, 3]);
+    expect(beats).toEqual([0, 1, 2, 3]);
   });
 
   test('the end comes after all of them', async () => {
@@ -177,7 +177,8 @@ describe('results, one by one', () => {
   });
 
   test('an orchestrator that takes over goes on behind what the one before got through', async () => {
-    expect((await deliverAll({ told: 0 }, [], 2)).bodies).toEqual(['result 2']);
+    const { bodies, beats } = await deliverAll({ told: 0 }, [500], 2);
+    expect({ bodies, beats }).toEqual({ bodies: ['result 2'], beats: [2] });
     expect((await deliverAll({ told: 2 }, [], 1)).bodies).toEqual(['result 2']);
   });
 

@@ -253,7 +253,10 @@ export class System {
   }
 }
 
-async function startTemporal(folder: string): Promise<TemporalServer> {
+/** A port that was free may be another's, such as a connection's, by the time the server takes it: another one is tried. */
+const TEMPORAL_PORTS = 3;
+
+async function startTemporal(folder: string, tries = TEMPORAL_PORTS): Promise<TemporalServer> {
   const config = readConfig({ ...process.env, LONGHAND_TEMPORAL_ADDRESS: '' });
   const temporal = await temporalServer({
     binary: await resolveTemporal(config, silentProgress),
@@ -268,6 +271,11 @@ async function startTemporal(folder: string): Promise<TemporalServer> {
     // The server chooses ports of its own besides ours, and ends when another process was quicker.
     restart: { attempts: 3 },
   });
-  await temporal.process.start();
-  return temporal;
+  try {
+    await temporal.process.start();
+    return temporal;
+  } catch (error) {
+    if (tries === 1) throw error;
+    return startTemporal(folder, tries - 1);
+  }
 }

@@ -120,6 +120,13 @@ test('a child with wrong settings (code 2) is not tried again', async () => {
   expect((await readFile(child.logFile, 'utf8')).match(/"supervisor":"started"/g)).toHaveLength(1);
 });
 
+test('a program that is not ours says nothing of its settings by code 2: a Go program that panicked is tried again', async () => {
+  const program = { ...spec('process.exit(2)'), orphan: 'guarded' } as const;
+  const child = new ManagedProcess(program, () => undefined, { pauseMs: 1 });
+  await expect(child.start()).rejects.toThrow('child ended with code 2');
+  expect((await readFile(child.logFile, 'utf8')).match(/"supervisor":"started"/g)).toHaveLength(3);
+});
+
 test('a child that does not get ready in time fails the start', async () => {
   const { child } = managed('setInterval(() => {}, 1000)', { readyWithinMs: 100, attempts: 1 });
   await expect(child.start()).rejects.toThrow('child was ended by SIGKILL');
