@@ -1,5 +1,4 @@
 /** What tests of webhooks as workflows have in common: sessions that end, and the messages that tell of it. */
-import { isGrpcDeadlineError } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { LiveInput } from '../../workflows/contract.ts';
 import { MESSAGE_QUERY } from '../../workflows/webhook/contract.ts';
@@ -60,19 +59,7 @@ export async function messageOf(here: Stage, cast: Cast): Promise<WorkflowHandle
   const [first] = await delivered(cast, 1);
   return here.client.workflow.getHandle(`webhook/t/${first?.messageId ?? ''}`);
 }
-/** The test server leaves a query unanswered whose run continues as new meanwhile: it is asked anew. */
-const UNANSWERED_MS = 3000;
-
-export async function view(message: WorkflowHandle): Promise<MessageView> {
-  const ask = () => message.query<MessageView>(MESSAGE_QUERY);
-  for (;;) {
-    try {
-      return await message.client.withDeadline(Date.now() + UNANSWERED_MS, ask);
-    } catch (error) {
-      if (!isGrpcDeadlineError(error)) throw error;
-    }
-  }
-}
+export const view = (message: WorkflowHandle): Promise<MessageView> => message.query<MessageView>(MESSAGE_QUERY);
 export const untilState = (message: WorkflowHandle, state: string): Promise<MessageView> =>
   until(
     `it is ${state}`,
