@@ -10,6 +10,7 @@ import type {
   ResultsDelivery,
   WebhookEvent,
 } from '../workflows/webhook/contract.ts';
+import { resultsOf } from '../workflows/webhook/contract.ts';
 import { isSuccess } from '../workflows/webhook/delivery.ts';
 
 /** What sending webhooks needs. */
@@ -82,7 +83,7 @@ async function deliverResults(
   signal: AbortSignal,
   beat: (told: number) => void,
 ): Promise<ResultsDelivery> {
-  const { ref, messageId, target, count, end } = args;
+  const { ref, messageId, target } = args;
   const untilMs = performance.now() + RESULTS_TURN_MS;
   let { told } = args;
   // Also for who takes over from this one, before anything more is received.
@@ -95,8 +96,7 @@ async function deliverResults(
       const outcome = await send(ports, { url: target.url, ...request }, signal);
       if (outcome.kind !== 'answered' || !isSuccess(outcome.status)) return { told, outcome };
       beat((told += 1));
-      const isOver = told >= count + (end === null ? 0 : 1);
-      if (isOver || performance.now() > untilMs) return { told, outcome };
+      if (told >= resultsOf(args) || performance.now() > untilMs) return { told, outcome };
     }
   }
 }

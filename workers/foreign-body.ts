@@ -1,9 +1,8 @@
 /** What is told of a session in the form of other services: the dialects write it, of what is stored. */
 import { deepgramCallback, deepgramEnd, deepgramResult } from '../gateway/dialects/deepgram/callback.ts';
 import type { CallbackRequest, LiveCallbackRequest } from '../gateway/dialects/deepgram/callback.ts';
-import type { SessionsPort } from '../gateway/ports.ts';
+import type { ObjectsPort, SessionsPort } from '../gateway/ports.ts';
 import { readSegments, readTranscript } from '../gateway/transcripts.ts';
-import type { ObjectsPort } from '../gateway/ports.ts';
 import type { TranscriptDocument } from '../workflows/contract.ts';
 import type { DeliverResultsArgs, ForeignForm, WebhookEvent } from '../workflows/webhook/contract.ts';
 

@@ -52,7 +52,7 @@ import type { FileInput, LiveInput } from '../../workflows/contract.ts';
 import type { EraseActivities } from '../../workflows/erase/contract.ts';
 import type { RetentionActivities } from '../../workflows/retention/contract.ts';
 import type { ApplyArgs, ObserveArgs, ScalingActivities } from '../../workflows/pool/contract.ts';
-import { DELIVERY_QUEUE } from '../../workflows/webhook/contract.ts';
+import { DELIVERY_QUEUE, resultsOf } from '../../workflows/webhook/contract.ts';
 import type {
   DeliverArgs,
   DeliverResultsArgs,
@@ -89,10 +89,10 @@ export class Cast {
     Promise.resolve({ kind: 'answered', status: 204, retryAfterMs: null, durationMs: 1 });
   /** Results that were to be sent, each time anew. */
   readonly results: DeliverResultsArgs[] = [];
-  deliveringResults = ({ told, count, end }: DeliverResultsArgs): Promise<ResultsDelivery> =>
+  deliveringResults = (args: DeliverResultsArgs): Promise<ResultsDelivery> =>
     this.delivering().then((outcome) => {
       const isReceived = outcome.kind === 'answered' && outcome.status === 204;
-      return { told: isReceived ? count + (end === null ? 0 : 1) : told, outcome };
+      return { told: isReceived ? resultsOf(args) : args.told, outcome };
     });
   stream: Stream = (_args, cancelled) => untilAborted(cancelled);
   probe: ProbeAnswer = { ok: true };

@@ -3,35 +3,13 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { CONTROL_QUEUE, WORKFLOW } from '../../workflows/contract.ts';
 import { ERASE_NOW, eraseWorkflowId } from '../../workflows/erase/contract.ts';
 import type { EndArgs, EraseInput, SessionEnds } from '../../workflows/erase/contract.ts';
+import { staged } from '../harness/staged.ts';
 import { until } from '../harness/until.ts';
-import { Stage } from '../harness/workflow-stage.ts';
+import type { Stage } from '../harness/workflow-stage.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-
-let stage: Stage | null = null;
-beforeAll(async () => {
-  stage = await Stage.open('deletions on a server whose time can be skipped');
-  if (stage === null) return;
-  stage.erasing = {
-    endSession: (args) => sceneOf(args).end(args),
-    eraseObjects: (args) => {
-      const scene = sceneOf(args);
-      return scene.say(`objects and upload ${args.uploadIds.join()}`, scene.objects.shift() ?? 0);
-    },
-    eraseHistories: (args) => {
-      const scene = sceneOf(args);
-      return scene.say('histories', scene.histories.shift() ?? 0);
-    },
-    eraseStray: (args) => sceneOf(args).say('look', { isTaken: sceneOf(args).isTaken, found: 0 }),
-    retentionOf: (tenant) => {
-      const scene = sceneOf({ ref: { tenant } });
-      return scene.say('retention', scene.retentionMs);
-    },
-  };
-}, 120_000);
-afterAll(() => stage?.close(), 30_000);
 
 /** What is there of one session, and what is done to it, in order. */
 class Scene {
@@ -91,20 +69,29 @@ function sceneOf({ ref: { tenant } }: { readonly ref: { readonly tenant: string 
   return scene;
 }
 
-let names = 0;
-const on = (title: string, play: (here: Stage, scene: Scene) => Promise<void>): void =>
-  test(
-    title,
-    async () => {
-      // That it does not run was said when the server was not to be had.
-      if (stage === null) return;
-      names += 1;
-      const scene = new Scene(stage, `e${names}`);
-      scenes.set(`e${names}`, scene);
-      await play(stage, scene);
-    },
-    60_000,
-  );
+const ERASING: NonNullable<Stage['erasing']> = {
+  endSession: (args) => sceneOf(args).end(args),
+  eraseObjects: (args) => {
+    const scene = sceneOf(args);
+    return scene.say(`objects and upload ${args.uploadIds.join()}`, scene.objects.shift() ?? 0);
+  },
+  eraseHistories: (args) => {
+    const scene = sceneOf(args);
+    return scene.say('histories', scene.histories.shift() ?? 0);
+  },
+  eraseStray: (args) => sceneOf(args).say('look', { isTaken: sceneOf(args).isTaken, found: 0 }),
+  retentionOf: (tenant) => {
+    const scene = sceneOf({ ref: { tenant } });
+    return scene.say('retention', scene.retentionMs);
+  },
+};
+
+const on = staged('deletions on a server whose time can be skipped', 'e', (here, name) => {
+  here.erasing = ERASING;
+  const scene = new Scene(here, name);
+  scenes.set(name, scene);
+  return scene;
+});
 
 const OBJECTS = 'objects and upload u';
 /** Until two looks one after the other find nothing. */

@@ -5,28 +5,12 @@ import { lanesWorkflowId, SIGNAL, spanWorkflowId, UPDATE, WORKFLOW } from '../..
 import type { FileInput, FileResult, ProbedAnswer, VersionInput } from '../../workflows/contract.ts';
 import { commitOne, done, fileInput, planOf, resultOf, SECOND } from '../harness/file-stage.ts';
 import { delivered, target } from '../harness/webhook-messages.ts';
-import { Stage, untilAborted } from '../harness/workflow-stage.ts';
-import type { Cast } from '../harness/workflow-stage.ts';
+import { staged } from '../harness/staged.ts';
+import { untilAborted } from '../harness/workflow-stage.ts';
+import type { Cast, Stage } from '../harness/workflow-stage.ts';
 import { segment } from '../workflows/session/given.ts';
 
-let stage: Stage | null = null;
-beforeAll(async () => {
-  stage = await Stage.open('the file workflow on a server whose time can be skipped');
-}, 120_000);
-afterAll(() => stage?.close(), 30_000);
-
-let names = 0;
-const on = (title: string, play: (here: Stage, cast: Cast) => Promise<void>): void =>
-  test(
-    title,
-    async () => {
-      // That it does not run was said when the server was not to be had.
-      if (stage === null) return;
-      names += 1;
-      await play(stage, stage.cast(`f${names}`));
-    },
-    60_000,
-  );
+const on = staged('the file workflow on a server whose time can be skipped', 'f');
 
 const probed = (handle: WorkflowHandle): Promise<ProbedAnswer> => handle.executeUpdate<ProbedAnswer, []>(UPDATE.probed);
 

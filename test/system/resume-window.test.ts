@@ -5,34 +5,17 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { SIGNAL } from '../../workflows/contract.ts';
 import type { LiveInput } from '../../workflows/contract.ts';
-import { Stage } from '../harness/workflow-stage.ts';
-import type { Cast } from '../harness/workflow-stage.ts';
+import { staged } from '../harness/staged.ts';
+import type { Cast, Stage } from '../harness/workflow-stage.ts';
 import { attach, live } from '../workflows/session/given.ts';
 
-let stage: Stage | null = null;
-beforeAll(async () => {
-  stage = await Stage.open('the workflows on a server whose time can be skipped');
-}, 120_000);
-afterAll(() => stage?.close(), 30_000);
+const on = staged('the workflows on a server whose time can be skipped', 's');
 
 const liveInput = (cast: Cast, bounds: Partial<LiveInput['bounds']> = {}): LiveInput => ({
   ...live,
   ref: { tenant: 't', id: cast.id },
   bounds: { ...live.bounds, ...bounds },
 });
-
-let names = 0;
-const on = (title: string, play: (here: Stage, cast: Cast) => Promise<void>): void =>
-  test(
-    title,
-    async () => {
-      // That it does not run was said when the server was not to be had.
-      if (stage === null) return;
-      names += 1;
-      await play(stage, stage.cast(`s${names}`));
-    },
-    60_000,
-  );
 
 /** Waits for a state: asked for again and again, as whoever looks from outside must. */
 async function until(here: Stage, handle: WorkflowHandle, state: string): Promise<void> {

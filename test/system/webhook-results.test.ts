@@ -1,19 +1,16 @@
 /** The results of a live session as they come: its workflow and the one that follows it, between hand-made activities. */
 import type { WorkflowHandle } from '@temporalio/client';
 import type { LiveInput, StreamOutcome } from '../../workflows/contract.ts';
-import { ENABLE, NEWS, SEND_AGAIN } from '../../workflows/webhook/contract.ts';
+import { ENABLE, NEWS, SEND_AGAIN, resultsOf } from '../../workflows/webhook/contract.ts';
 import type { MessageView } from '../../workflows/webhook/contract.ts';
 import { until } from '../harness/until.ts';
 import { answered, liveInput, target, untilState, view } from '../harness/webhook-messages.ts';
-import { Stage, untilAborted } from '../harness/workflow-stage.ts';
-import type { Cast } from '../harness/workflow-stage.ts';
+import { staged } from '../harness/staged.ts';
+import { untilAborted } from '../harness/workflow-stage.ts';
+import type { Cast, Stage } from '../harness/workflow-stage.ts';
 import { segment } from '../workflows/session/given.ts';
 
-let stage: Stage | null = null;
-beforeAll(async () => {
-  stage = await Stage.open('results as they come');
-}, 120_000);
-afterAll(() => stage?.close(), 30_000);
+const on = staged('results as they come', 's');
 
 const RETRY_MS = [100, 200, 300];
 const MESSAGE = `msg_${'a'.repeat(32)}`;
@@ -87,19 +84,6 @@ class Call {
     );
   }
 }
-
-let names = 0;
-const on = (title: string, play: (here: Stage, cast: Cast) => Promise<void>): void =>
-  test(
-    title,
-    async () => {
-      // That it does not run was said when the server was not to be had.
-      if (stage === null) return;
-      names += 1;
-      await play(stage, stage.cast(`s${names}`));
-    },
-    60_000,
-  );
 
 /** [told, count] of each time that something was to be sent, and whether the end was known. */
 const asked = ({ results }: Cast) => results.map(({ told, count, end }) => [told, count, end !== null]);
@@ -194,9 +178,9 @@ on('410 disables the receiver; a call goes on, and its results wait', async (her
 on('over many runs of the session and of what follows it, each final is sent once', async (here, cast) => {
   const call = await new Call(here, cast, { rotateAfterEvents: 60 }).begin();
   const received: number[] = [];
-  cast.deliveringResults = async ({ told, count, end }) => {
-    for (let index = told; index < count; index += 1) received.push(index);
-    return { told: count + (end === null ? 0 : 1), outcome: await answered(204) };
+  cast.deliveringResults = async (args) => {
+    for (let index = args.told; index < args.count; index += 1) received.push(index);
+    return { told: resultsOf(args), outcome: await answered(204) };
   };
   for (let said = 1; said <= 100; said += 1) {
     await call.say();

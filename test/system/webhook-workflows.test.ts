@@ -20,28 +20,12 @@ import {
   untilState,
   view,
 } from '../harness/webhook-messages.ts';
-import { Stage, untilAborted } from '../harness/workflow-stage.ts';
+import { staged } from '../harness/staged.ts';
+import { untilAborted } from '../harness/workflow-stage.ts';
 import type { Cast } from '../harness/workflow-stage.ts';
 import { segment } from '../workflows/session/given.ts';
 
-let stage: Stage | null = null;
-beforeAll(async () => {
-  stage = await Stage.open('webhooks on a server whose time can be skipped');
-}, 120_000);
-afterAll(() => stage?.close(), 30_000);
-
-let names = 0;
-const on = (title: string, play: (here: Stage, cast: Cast) => Promise<void>): void =>
-  test(
-    title,
-    async () => {
-      // That it does not run was said when the server was not to be had.
-      if (stage === null) return;
-      names += 1;
-      await play(stage, stage.cast(`s${names}`));
-    },
-    60_000,
-  );
+const on = staged('webhooks on a server whose time can be skipped', 's');
 
 const fileInput = (cast: Cast, changes: Partial<FileInput>): FileInput => {
   const { audio, kind, ...spec } = liveInput(cast, target('f'));

@@ -109,6 +109,9 @@ export interface ResultsNews {
 }
 export const NEWS = 'news';
 
+/** Results that there are, as far as is known: finals, and the end. */
+export const resultsOf = ({ count, end }: ResultsNews): number => count + (end === null ? 0 : 1);
+
 export interface DeliverResultsArgs extends ResultsReceiver, ResultsNews {
   readonly ref: SessionRef;
   /** Results that are received: finals, and after all of them the end. */

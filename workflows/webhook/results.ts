@@ -3,7 +3,7 @@
  * that is given up holds the others back as a dead letter, so that none is ever skipped; sent again, it goes on from there.
  */
 import { condition, continueAsNew, defineSignal, proxyActivities, setHandler, sleep } from '@temporalio/workflow';
-import { NEWS } from './contract.ts';
+import { NEWS, resultsOf } from './contract.ts';
 import type { DeliveryActivities, MessageView, ResultsInput, ResultsNews, SessionEnd } from './contract.ts';
 import { afterAttempt, deliveryView, sentAgain } from './delivery.ts';
 import type { DeliveryState } from './delivery.ts';
@@ -62,12 +62,8 @@ class Results {
     };
   }
 
-  get #total(): number {
-    return this.#count + (this.#end === null ? 0 : 1);
-  }
-
   get #hasMore(): boolean {
-    return this.#told < this.#total;
+    return this.#told < resultsOf({ count: this.#count, end: this.#end });
   }
 
   async #attempt(): Promise<void> {
